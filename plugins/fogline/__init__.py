@@ -1,0 +1,1 @@
+"""Fogline: federated learning that an operations team can run."""

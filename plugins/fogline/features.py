@@ -1,0 +1,93 @@
+"""Features and target are SQL over the fields; one engine computes them everywhere (training, scoring, predicting)."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+
+from fogline.errors import FoglineError
+
+if TYPE_CHECKING:
+    from fogline.federation.settings import Specification
+
+EVENT_TIME = pa.timestamp("us")
+KEY_COLUMNS = ("sensor_id", "event_time")
+
+
+class FeatureError(FoglineError):
+    """An expression is no valid SQL over the fields."""
+
+
+def reading_schema(fields: list[str]) -> pa.Schema:
+    """Return the columns that expressions see: sensor, event time (UTC, no zone) and the fields as float64."""
+    return pa.schema(
+        [("sensor_id", pa.string()), ("event_time", EVENT_TIME), *((name, pa.float64()) for name in fields)]
+    )
+
+
+@contextlib.contextmanager
+def _engine(readings: pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
+    # One thread and no access to files or the network: the same bytes each time, and nothing a federation file
+    # says can read more than the slice it is given.
+    config = {"threads": 1, "enable_external_access": False, "lock_configuration": True}
+    with duckdb.connect(":memory:", config=config) as connection:
+        connection.register("readings", readings)
+        yield connection
+
+
+def compute(readings: pa.Table, expressions: dict[str, str]) -> pa.Table:
+    """Evaluate named SQL expressions over readings.
+
+    Parameters
+    ----------
+    readings
+        Columns as in `reading_schema`; ``event_time`` in UTC.
+    expressions
+        SQL by name, in the order of the columns wanted.
+
+    Returns
+    -------
+    pyarrow.Table
+        ``sensor_id``, ``event_time`` and one float64 column per expression, ordered by sensor and event time.
+
+    Raises
+    ------
+    FeatureError
+        An expression fails on these readings.
+    """
+    columns = ", ".join(f'CAST(({sql}) AS DOUBLE) AS "{name}"' for name, sql in expressions.items())
+    with _engine(readings) as connection:
+        try:
+            return connection.sql(
+                f"SELECT sensor_id, event_time, {columns} FROM readings ORDER BY sensor_id, event_time"
+            ).to_arrow_table()
+        except duckdb.Error as error:
+            raise FeatureError(_first_line(error)) from error
+
+
+def check_expressions(specification: "Specification") -> None:
+    """Try every expression of a specification on an empty table.
+
+    Raises
+    ------
+    FeatureError
+        Names the first expression that is no valid SQL over the declared fields.
+    """
+    empty = reading_schema(list(specification.fields)).empty_table()
+    places = {f"features.{name}": sql for name, sql in specification.features.items()}
+    places["target.expression"] = specification.target.expression
+    with _engine(empty) as connection:
+        for place, sql in places.items():
+            try:
+                connection.sql(f"SELECT CAST(({sql}) AS DOUBLE) FROM readings").fetchall()
+            except duckdb.Error as error:
+                fields = ", ".join(specification.fields)
+                raise FeatureError(
+                    f"{place}: {sql!r} is no valid SQL over the fields: {_first_line(error)}; fields are {fields}"
+                ) from error
+
+
+def _first_line(error: duckdb.Error) -> str:
+    return str(error).splitlines()[0]

@@ -1,0 +1,186 @@
+"""The federation file as pydantic models: the only definition of what it may hold."""
+
+import datetime as dt
+import math
+from typing import Annotated, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from fogline.canonical import canonical_json, sha256_hex
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=100)]
+ColumnName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=63)]
+Positive = Annotated[dt.timedelta, Field(gt=dt.timedelta(0))]
+
+
+class Section(BaseModel):
+    """A part of the file: no unknown keys, no infinities, never changed after it was read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class FieldRule(Section):
+    """What one number in a reading may be; anything else is quarantined."""
+
+    unit: str = ""
+    min: float
+    max: float
+
+    @model_validator(mode="after")
+    def _range_is_possible(self) -> Self:
+        if self.min > self.max:
+            raise ValueError(f"min {self.min:g} is above max {self.max:g}; swap them")
+        return self
+
+
+class Fog(Section):
+    """A fog node: its sensors and the topic on which their readings arrive."""
+
+    sensors: tuple[Name, ...] = Field(min_length=1)
+    topic: Name = "sensor-data"
+
+
+class Target(Section):
+    """What the model learns to predict."""
+
+    name: ColumnName
+    expression: str
+    unit: str = ""
+
+
+class Model(Section):
+    """The model's kind and size; ``hidden`` belongs to ``mlp``, ``n_classes`` to classification."""
+
+    kind: Literal["linear", "logistic", "mlp"]
+    task: Literal["regression", "classification"] = "regression"
+    hidden: tuple[Annotated[int, Field(gt=0, le=100_000)], ...] = ()
+    n_classes: int | None = Field(default=None, ge=2, le=10_000)
+
+    @model_validator(mode="after")
+    def _kind_fits_task(self) -> Self:
+        if (self.kind == "mlp") != bool(self.hidden):
+            raise ValueError("an mlp needs hidden: [sizes…], the other kinds take no hidden layers")
+        if (self.task == "classification") != (self.n_classes is not None):
+            raise ValueError("classification needs n_classes, regression takes none")
+        if (self.kind, self.task) in {("linear", "classification"), ("logistic", "regression")}:
+            raise ValueError(f"{self.kind} does not do {self.task}; use linear for regression, logistic for classes")
+        return self
+
+
+class Training(Section):
+    """Local SGD at each fog."""
+
+    epochs: int = Field(ge=1, le=10_000)
+    batch_size: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+
+
+class Strategy(Section):
+    """How updates become a candidate."""
+
+    rule: Literal["weighted_mean"] = "weighted_mean"
+
+
+class RoundPolicy(Section):
+    """When a round closes: all answered, quorum plus grace, or the deadline."""
+
+    quorum: Literal["all"] | Annotated[int, Field(ge=1)] = "all"
+    grace_s: float = Field(default=5.0, ge=0)
+    deadline_s: float = Field(default=120.0, gt=0)
+    # What is left of the deadline after it pays for training and the way back.
+    train_by_share: float = Field(default=0.5, gt=0, lt=1)
+
+
+class Initialise(Section):
+    """The stretch of event time whose statistics become the federation's scaler."""
+
+    window_start: AwareDatetime
+    window_end: AwareDatetime
+
+    @model_validator(mode="after")
+    def _is_a_window(self) -> Self:
+        if self.window_start >= self.window_end:
+            raise ValueError("window_start is not before window_end; swap them")
+        return self
+
+
+class Specification(Section):
+    """Everything in the file that decides the bytes of a round; a plan carries it whole, with its hash."""
+
+    federation: Name
+    start: AwareDatetime
+    interval: Positive
+    window: Positive
+    look_back: dt.timedelta = Field(default=dt.timedelta(0), ge=dt.timedelta(0))
+    seed: int = Field(default=0, ge=0)
+    held_out_share: float = Field(default=0.05, ge=0, lt=1)
+    fields: dict[ColumnName, FieldRule] = Field(min_length=1)
+    fogs: dict[Name, Fog] = Field(min_length=1)
+    features: dict[ColumnName, str] = Field(min_length=1)
+    target: Target
+    model: Model
+    training: Training
+    strategy: Strategy = Strategy()
+
+    @field_validator("start")
+    @classmethod
+    def _start_in_utc(cls, value: dt.datetime) -> dt.datetime:
+        return value.astimezone(dt.UTC)
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Self:
+        owners: dict[str, str] = {}
+        for fog, settings in self.fogs.items():
+            for sensor in settings.sensors:
+                if sensor in owners:
+                    raise ValueError(f"sensor {sensor} belongs to {owners[sensor]} and {fog}; give it to one fog")
+                owners[sensor] = fog
+        if self.target.name in self.features:
+            raise ValueError(f"the target {self.target.name} is also a feature; rename or remove one")
+        if self.window < self.interval:
+            raise ValueError("window is shorter than interval, so readings would never be trained on; lengthen it")
+        return self
+
+    def sha256(self) -> str:
+        """Return the hash by which a fog and the cloud know that they mean the same specification."""
+        return sha256_hex(canonical_json(self.model_dump(mode="json")))
+
+    @property
+    def sensors(self) -> dict[str, str]:
+        """The fog of each sensor."""
+        return {sensor: fog for fog, settings in self.fogs.items() for sensor in settings.sensors}
+
+
+class Federation(Specification):
+    """A federation file: the specification, and how its rounds are run."""
+
+    description: str
+    owner: str = "fogline"
+    schedule: Literal["none", "live"] = "none"
+    lateness: dt.timedelta = Field(default=dt.timedelta(days=1), ge=dt.timedelta(0))
+    round: RoundPolicy = RoundPolicy()
+    initialise: Initialise
+    aggregation: Literal["spark-submit", "spark-connect"] = "spark-submit"
+    branch: Literal["main"] = "main"
+
+    @model_validator(mode="after")
+    def _quorum_can_be_met(self) -> Self:
+        if self.round.quorum != "all" and self.round.quorum > len(self.fogs):
+            raise ValueError(f"quorum {self.round.quorum} is above the {len(self.fogs)} fogs; lower it")
+        return self
+
+    @property
+    def quorum(self) -> int:
+        """How many accepted answers a round needs."""
+        return len(self.fogs) if self.round.quorum == "all" else self.round.quorum
+
+    def specification(self) -> Specification:
+        """Return the part that decides a round's bytes."""
+        return Specification.model_validate(
+            self.model_dump(include=set(Specification.model_fields), round_trip=True)
+        )
+
+    def is_whole_interval(self, start: dt.datetime, end: dt.datetime) -> bool:
+        """Tell whether a stretch of time is one interval on this federation's grid."""
+        steps = (start - self.start) / self.interval
+        return end - start == self.interval and math.isclose(steps, round(steps)) and steps >= 0

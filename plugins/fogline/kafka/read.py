@@ -1,0 +1,155 @@
+"""Read by offset: exact records that a manifest names, or everything from a cursor on."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+from fogline.kafka.clients import ClientConfig, KafkaLayerError, make_consumer
+
+Cursor = dict[int, int]
+
+METADATA_TIMEOUT_S = 20.0
+
+
+@dataclass(frozen=True)
+class Received:
+    """A record as it lies on the topic; ``timestamp_ms`` is the append time on LogAppendTime topics."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    value: bytes | None
+    timestamp_ms: int
+
+
+@contextmanager
+def open_consumer(config: ClientConfig) -> Iterator[Consumer]:
+    """Open a consumer, close it in the end, and turn librdkafka's exceptions into this layer's.
+
+    Raises
+    ------
+    KafkaLayerError
+        The broker does not answer or refuses; names it and the reason.
+    """
+    consumer = make_consumer(config)
+    try:
+        yield consumer
+    except KafkaException as error:
+        servers = config.get("bootstrap.servers", "?")
+        raise KafkaLayerError(f"Kafka at {servers}: {error.args[0].str()}; is the broker up?") from error
+    finally:
+        consumer.close()
+
+
+def received(message: Message) -> Received:
+    """Convert a consumer's message.
+
+    Raises
+    ------
+    KafkaLayerError
+        The message is an error event.
+    """
+    fault = message.error()
+    if fault is not None:
+        raise KafkaLayerError(f"{message.topic()}[{message.partition()}]: {fault.str()}")
+    key = message.key()
+    text = key.decode(errors="replace") if isinstance(key, bytes) else key or ""
+    value = message.value()
+    return Received(
+        topic=message.topic() or "",
+        partition=message.partition() or 0,
+        offset=message.offset() or 0,
+        key=text,
+        value=value.encode() if isinstance(value, str) else value,
+        timestamp_ms=message.timestamp()[1],
+    )
+
+
+def partitions_of(consumer: Consumer, topic: str) -> list[int]:
+    """Return a topic's partitions.
+
+    Raises
+    ------
+    KafkaLayerError
+        There is no such topic.
+    """
+    described = consumer.list_topics(topic, timeout=METADATA_TIMEOUT_S).topics[topic]
+    if described.error is not None:
+        raise KafkaLayerError(f"topic {topic}: {described.error.str()}; start-up creates it, run it again")
+    return sorted(described.partitions)
+
+
+def end_of(config: ClientConfig, topic: str) -> Cursor:
+    """Return the offset behind the last record of each partition."""
+    with open_consumer(config) as consumer:
+        return {p: _watermarks(consumer, topic, p)[1] for p in partitions_of(consumer, topic)}
+
+
+def read_exact(
+    config: ClientConfig, topic: str, offsets: Mapping[int, Sequence[int]], timeout_s: float
+) -> dict[tuple[int, int], Received]:
+    """Read records by partition and offset.
+
+    Raises
+    ------
+    KafkaLayerError
+        A record has expired, never was, or did not arrive within ``timeout_s``.
+    """
+    wanted = {(partition, offset) for partition, many in offsets.items() for offset in many}
+    found: dict[tuple[int, int], Received] = {}
+    with open_consumer(config) as consumer:
+        consumer.assign([TopicPartition(topic, p, min(many)) for p, many in offsets.items() if many])
+        deadline = time.monotonic() + timeout_s
+        while len(found) < len(wanted):
+            for message in consumer.consume(500, 0.1):
+                record = received(message)
+                if (record.partition, record.offset) in wanted:
+                    found[record.partition, record.offset] = record
+            if time.monotonic() > deadline:
+                missing = min(wanted - found.keys())
+                raise KafkaLayerError(
+                    f"{topic}[{missing[0]}]: no record at offset {missing[1]} within {timeout_s:g} s; "
+                    "its retention may have passed"
+                )
+    return found
+
+
+class TailReader:
+    """Follows a topic from a cursor: every record once per reader, whatever other readers do."""
+
+    def __init__(self, consumer: Consumer, topic: str, cursor: Mapping[int, int]) -> None:
+        self.topic = topic
+        self.n_expired = 0
+        self._consumer = consumer
+        starts = {p: self._start(p, cursor.get(p)) for p in partitions_of(consumer, topic)}
+        consumer.assign([TopicPartition(topic, p, start) for p, start in starts.items()])
+        self.cursor: Cursor = starts
+
+    def poll(self, timeout_s: float) -> list[Received]:
+        """Return what has arrived; waits at most ``timeout_s`` for the first record."""
+        messages = self._consumer.consume(1, timeout_s)
+        if messages:
+            messages += self._consumer.consume(1000, 0)
+        records = [received(message) for message in messages]
+        for record in records:
+            self.cursor[record.partition] = record.offset + 1
+        return records
+
+    def _start(self, partition: int, wanted: int | None) -> int:
+        low, high = _watermarks(self._consumer, self.topic, partition)
+        if wanted is None or wanted > high:
+            # Above the end: the topic was made anew, so the cursor means nothing there.
+            return low
+        self.n_expired += max(0, low - wanted)
+        return max(low, wanted)
+
+
+def _watermarks(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
+    marks = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=METADATA_TIMEOUT_S)
+    if marks is None:
+        raise KafkaLayerError(f"{topic}[{partition}]: its offsets can't be read within {METADATA_TIMEOUT_S:g} s")
+    return marks

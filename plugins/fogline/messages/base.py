@@ -1,0 +1,45 @@
+"""What every record has in common: strict keys, finite numbers, a size limit checked before parsing."""
+
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from fogline.canonical import canonical_json
+from fogline.errors import FoglineError
+
+# The default limit of brokers and clients for one record.
+MAX_RECORD_BYTES = 1_000_000
+
+
+class MessageError(FoglineError):
+    """A record that can't be read; the message names the field."""
+
+
+class Message(BaseModel):
+    """A JSON record."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def to_bytes(self) -> bytes:
+        """Serialise to canonical JSON."""
+        return canonical_json(self.model_dump(mode="json"))
+
+    @classmethod
+    def from_bytes(cls, data: bytes | None) -> Self:
+        """Parse and validate a record.
+
+        Raises
+        ------
+        MessageError
+            The record is absent, too large, no JSON, or has a wrong field; the message names the first one.
+        """
+        if data is None:
+            raise MessageError(f"{cls.__name__}: the record has no value")
+        if len(data) > MAX_RECORD_BYTES:
+            raise MessageError(f"{cls.__name__}: {len(data)} bytes are above the limit of {MAX_RECORD_BYTES}")
+        try:
+            return cls.model_validate_json(data)
+        except ValidationError as error:
+            fault = error.errors(include_input=False, include_url=False)[0]
+            place = ".".join(str(part) for part in fault["loc"]) or "the whole"
+            raise MessageError(f"{cls.__name__}: {place}: {fault['msg']}") from error
