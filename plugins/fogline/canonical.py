@@ -13,7 +13,13 @@ def canonical_json(value: Any) -> bytes:
     ValueError
         The value holds NaN or an infinity, which JSON cannot carry.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False).encode()
+    return json.dumps(
+        value,
+        sort_keys=True,
+        separators=(",", ":"),
+        allow_nan=False,
+        ensure_ascii=False,
+    ).encode()
 
 
 def sha256_hex(data: bytes | memoryview) -> str:

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
@@ -22,16 +22,19 @@ class FeatureError(FoglineError):
 
 def reading_schema(fields: list[str]) -> pa.Schema:
     """Return the columns that expressions see: sensor, event time (UTC, no zone) and the fields as float64."""
-    return pa.schema(
-        [("sensor_id", pa.string()), ("event_time", EVENT_TIME), *((name, pa.float64()) for name in fields)]
-    )
+    columns: list[pa.Field[Any]] = [pa.field("sensor_id", pa.string()), pa.field("event_time", EVENT_TIME)]
+    return pa.schema([*columns, *(pa.field(name, pa.float64()) for name in fields)])
 
 
 @contextlib.contextmanager
 def _engine(readings: pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
     # One thread and no access to files or the network: the same bytes each time, and nothing a federation file
     # says can read more than the slice it is given.
-    config = {"threads": 1, "enable_external_access": False, "lock_configuration": True}
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "threads": 1,
+        "enable_external_access": False,
+        "lock_configuration": True,
+    }
     with duckdb.connect(":memory:", config=config) as connection:
         connection.register("readings", readings)
         yield connection
@@ -60,9 +63,11 @@ def compute(readings: pa.Table, expressions: dict[str, str]) -> pa.Table:
     columns = ", ".join(f'CAST(({sql}) AS DOUBLE) AS "{name}"' for name, sql in expressions.items())
     with _engine(readings) as connection:
         try:
-            return connection.sql(
+            relation = connection.sql(
                 f"SELECT sensor_id, event_time, {columns} FROM readings ORDER BY sensor_id, event_time"
-            ).to_arrow_table()
+            )
+            table: pa.Table = relation.to_arrow_table()
+            return table
         except duckdb.Error as error:
             raise FeatureError(_first_line(error)) from error
 

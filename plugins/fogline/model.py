@@ -83,7 +83,11 @@ class GlobalModel:
         columns = {name: column_values(table, name) for name in self.specification.features}
         scaled = self.network.predict(self.parameters.astype(np.float64), self.scaler.scale_inputs(columns))
         index = pd.MultiIndex.from_frame(table.select(list(features.KEY_COLUMNS)).to_pandas())
-        return pd.Series(self.scaler.unscale_target(scaled), index=index, name=self.specification.target.name)
+        return pd.Series(
+            self.scaler.unscale_target(scaled),
+            index=index,
+            name=self.specification.target.name,
+        )
 
     def _as_readings(self, readings: pd.DataFrame) -> pa.Table:
         wanted = features.reading_schema(list(self.specification.fields))

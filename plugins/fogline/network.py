@@ -1,5 +1,6 @@
 """The models' shape and forward pass over one flat parameter vector: linear, logistic and MLP are one family."""
 
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +27,7 @@ class Network:
     def __init__(self, n_features: int, model: "Model") -> None:
         self.task = model.task
         sizes = [n_features, *model.hidden, model.n_classes or 1]
-        self.shapes = list(zip(sizes[:-1], sizes[1:], strict=True))
+        self.shapes = list(itertools.pairwise(sizes))
         self.n_parameters = sum(n_in * n_out + n_out for n_in, n_out in self.shapes)
 
     def layers(self, parameters: Floats) -> list[Layer]:
@@ -34,7 +35,12 @@ class Network:
         views, at = [], 0
         for n_in, n_out in self.shapes:
             bias_at = at + n_in * n_out
-            views.append((parameters[at:bias_at].reshape(n_in, n_out), parameters[bias_at : bias_at + n_out]))
+            views.append(
+                (
+                    parameters[at:bias_at].reshape(n_in, n_out),
+                    parameters[bias_at : bias_at + n_out],
+                )
+            )
             at = bias_at + n_out
         return views
 
@@ -42,7 +48,10 @@ class Network:
         """Return the tensors' names and shapes in the order in which they lie in the flat vector."""
         named: list[tuple[str, tuple[int, ...]]] = []
         for number, (n_in, n_out) in enumerate(self.shapes):
-            named += [(f"layer{number}.weights", (n_in, n_out)), (f"layer{number}.bias", (n_out,))]
+            named += [
+                (f"layer{number}.weights", (n_in, n_out)),
+                (f"layer{number}.bias", (n_out,)),
+            ]
         return named
 
     def initial(self, seed: int) -> Floats:

@@ -3,4 +3,10 @@
 from fogline.federation.load import FederationError, load_federation, load_federations
 from fogline.federation.settings import Federation, Specification
 
-__all__ = ["Federation", "FederationError", "Specification", "load_federation", "load_federations"]
+__all__ = [
+    "Federation",
+    "FederationError",
+    "Specification",
+    "load_federation",
+    "load_federations",
+]

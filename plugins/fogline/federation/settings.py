@@ -4,7 +4,15 @@ import datetime as dt
 import math
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from fogline.canonical import canonical_json, sha256_hex
 
@@ -62,7 +70,10 @@ class Model(Section):
             raise ValueError("an mlp needs hidden: [sizes…], the other kinds take no hidden layers")
         if (self.task == "classification") != (self.n_classes is not None):
             raise ValueError("classification needs n_classes, regression takes none")
-        if (self.kind, self.task) in {("linear", "classification"), ("logistic", "regression")}:
+        if (self.kind, self.task) in {
+            ("linear", "classification"),
+            ("logistic", "regression"),
+        }:
             raise ValueError(f"{self.kind} does not do {self.task}; use linear for regression, logistic for classes")
         return self
 
@@ -176,9 +187,7 @@ class Federation(Specification):
 
     def specification(self) -> Specification:
         """Return the part that decides a round's bytes."""
-        return Specification.model_validate(
-            self.model_dump(include=set(Specification.model_fields), round_trip=True)
-        )
+        return Specification.model_validate(self.model_dump(include=set(Specification.model_fields), round_trip=True))
 
     def is_whole_interval(self, start: dt.datetime, end: dt.datetime) -> bool:
         """Tell whether a stretch of time is one interval on this federation's grid."""

@@ -41,7 +41,13 @@ class Publisher:
         After so long without an acknowledgement a record counts as lost.
     """
 
-    def __init__(self, config: ClientConfig, *, idempotent: bool = False, delivery_timeout_s: float = 60.0) -> None:
+    def __init__(
+        self,
+        config: ClientConfig,
+        *,
+        idempotent: bool = False,
+        delivery_timeout_s: float = 60.0,
+    ) -> None:
         self._last_error = ""
         self._timeout_s = delivery_timeout_s
         self._producer: Producer = make_producer(
@@ -70,20 +76,34 @@ class Publisher:
             raise KafkaLayerError(faults[0])
         return [where for where in delivered if where is not None]
 
-    def _send(self, number: int, record: Record, delivered: list[Delivered | None], faults: list[str]) -> None:
+    def _send(
+        self,
+        number: int,
+        record: Record,
+        delivered: list[Delivered | None],
+        faults: list[str],
+    ) -> None:
         def on_delivery(error: KafkaError | None, message: Message) -> None:
             if error is not None:
                 faults.append(self._fault(record, error.str()))
                 return
             delivered[number] = Delivered(
-                record.topic, message.partition() or 0, message.offset() or 0, message.timestamp()[1]
+                record.topic,
+                message.partition() or 0,
+                message.offset() or 0,
+                message.timestamp()[1],
             )
 
-        partition = {} if record.partition is None else {"partition": record.partition}
+        # librdkafka's own mark for "by the key's hash".
+        partition = -1 if record.partition is None else record.partition
         while True:
             try:
                 self._producer.produce(
-                    record.topic, key=record.key, value=record.value, on_delivery=on_delivery, **partition
+                    record.topic,
+                    key=record.key,
+                    value=record.value,
+                    on_delivery=on_delivery,
+                    partition=partition,
                 )
                 break
             except BufferError:

@@ -90,7 +90,10 @@ def end_of(config: ClientConfig, topic: str) -> Cursor:
 
 
 def read_exact(
-    config: ClientConfig, topic: str, offsets: Mapping[int, Sequence[int]], timeout_s: float
+    config: ClientConfig,
+    topic: str,
+    offsets: Mapping[int, Sequence[int]],
+    timeout_s: float,
 ) -> dict[tuple[int, int], Received]:
     """Read records by partition and offset.
 

@@ -4,7 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
 
 from fogline.kafka.clients import KafkaLayerError
 
@@ -15,6 +20,9 @@ MODEL_BLOBS = "model-blobs"
 GLOBAL_MODEL = "global-model"
 MODEL_UPDATES = "model-updates"
 MODEL_WEIGHTS = "model-weights"
+
+N_WEIGHTS_PARTITIONS = 4
+N_BLOBS_PARTITIONS = 4
 
 _DAY_MS = 24 * 3600 * 1000
 ADMIN_TIMEOUT_S = 30.0
@@ -33,13 +41,20 @@ class Topic:
 TOPICS = (
     Topic(SENSOR_DATA, 4, {"retention.ms": str(7 * _DAY_MS)}),
     Topic(SENSOR_DATA_REJECTED, 1, {"retention.ms": str(30 * _DAY_MS)}),
-    Topic(ROUND_PLANS, 1, {"message.timestamp.type": "LogAppendTime", "retention.ms": str(30 * _DAY_MS)}),
-    Topic(MODEL_BLOBS, 4, {"retention.ms": str(7 * _DAY_MS)}),
+    Topic(
+        ROUND_PLANS,
+        1,
+        {"message.timestamp.type": "LogAppendTime", "retention.ms": str(30 * _DAY_MS)},
+    ),
+    Topic(MODEL_BLOBS, N_BLOBS_PARTITIONS, {"retention.ms": str(7 * _DAY_MS)}),
     Topic(GLOBAL_MODEL, 1, {"cleanup.policy": "compact"}),
-    Topic(MODEL_UPDATES, 1, {"message.timestamp.type": "LogAppendTime", "retention.ms": str(30 * _DAY_MS)}),
-    Topic(MODEL_WEIGHTS, 4, {"retention.ms": str(30 * _DAY_MS)}),
+    Topic(
+        MODEL_UPDATES,
+        1,
+        {"message.timestamp.type": "LogAppendTime", "retention.ms": str(30 * _DAY_MS)},
+    ),
+    Topic(MODEL_WEIGHTS, N_WEIGHTS_PARTITIONS, {"retention.ms": str(30 * _DAY_MS)}),
 )
-N_WEIGHTS_PARTITIONS = 4
 
 
 def ensure_topics(bootstrap_servers: str, replication_factor: int = -1) -> list[str]:

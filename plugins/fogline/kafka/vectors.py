@@ -4,7 +4,14 @@ from collections import defaultdict
 
 import numpy.typing as npt
 
-from fogline.blocks import BlockError, Vector, block_partition, decode, encode, vector_digest
+from fogline.blocks import (
+    BlockError,
+    Vector,
+    block_partition,
+    decode,
+    encode,
+    vector_digest,
+)
 from fogline.canonical import sha256_hex
 from fogline.kafka.clients import ClientConfig
 from fogline.kafka.publish import Publisher, Record
@@ -25,11 +32,21 @@ def send_vector(publisher: Publisher, topic: str, key: str, vector: npt.ArrayLik
         [Record(topic, f"{key}/{b}", data, block_partition(b, n_partitions)) for b, data in enumerate(blocks)]
     )
     locations = tuple(
-        BlockLocation(partition=where.partition, offset=where.offset, n_bytes=len(data), sha256=sha256_hex(data))
+        BlockLocation(
+            partition=where.partition,
+            offset=where.offset,
+            n_bytes=len(data),
+            sha256=sha256_hex(data),
+        )
         for where, data in zip(delivered, blocks, strict=True)
     )
     n_parameters = sum(len(data) for data in blocks) // 4
-    return BlockedVector(topic=topic, n_parameters=n_parameters, digest=vector_digest(vector), blocks=locations)
+    return BlockedVector(
+        topic=topic,
+        n_parameters=n_parameters,
+        digest=vector_digest(vector),
+        blocks=locations,
+    )
 
 
 def fetch_vector(config: ClientConfig, vector: BlockedVector, timeout_s: float = 30.0) -> Vector:

@@ -46,8 +46,8 @@ class Answer(Message):
     weights: BlockedVector | None = None
     update_norm_l2: float | None = None
     base_scores: ScoreSums | None = None
-    scores: dict[str, ScoreSums] = {}
-    statistics: dict[str, Moments] = {}
+    scores: dict[str, ScoreSums] = Field(default_factory=dict)
+    statistics: dict[str, Moments] = Field(default_factory=dict)
     reason: str | None = None
     silent_sensors: tuple[str, ...] = ()
     readings: tuple[SensorDay, ...] = ()

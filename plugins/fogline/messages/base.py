@@ -9,6 +9,8 @@ from fogline.errors import FoglineError
 
 # The default limit of brokers and clients for one record.
 MAX_RECORD_BYTES = 1_000_000
+# What our own database and model store may hold: a seal of thousands of fogs.
+MAX_STORED_BYTES = 1_000_000_000
 
 
 class MessageError(FoglineError):
@@ -25,8 +27,8 @@ class Message(BaseModel):
         return canonical_json(self.model_dump(mode="json"))
 
     @classmethod
-    def from_bytes(cls, data: bytes | None) -> Self:
-        """Parse and validate a record.
+    def from_bytes(cls, data: bytes | None, max_bytes: int = MAX_RECORD_BYTES) -> Self:
+        """Parse and validate a record; its size is checked before it is parsed.
 
         Raises
         ------
@@ -35,8 +37,8 @@ class Message(BaseModel):
         """
         if data is None:
             raise MessageError(f"{cls.__name__}: the record has no value")
-        if len(data) > MAX_RECORD_BYTES:
-            raise MessageError(f"{cls.__name__}: {len(data)} bytes are above the limit of {MAX_RECORD_BYTES}")
+        if len(data) > max_bytes:
+            raise MessageError(f"{cls.__name__}: {len(data)} bytes are above the limit of {max_bytes}")
         try:
             return cls.model_validate_json(data)
         except ValidationError as error:

@@ -1,0 +1,1 @@
+"""The ledger: the record of rounds, plans, answers with verdicts, seals, models and head moves. It is the truth."""

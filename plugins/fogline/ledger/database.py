@@ -1,0 +1,47 @@
+"""Open the ledger's database; one transaction is one `with` block."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from fogline.errors import FoglineError
+
+
+class LedgerError(FoglineError):
+    """The ledger can't be reached, or does not hold what was asked for."""
+
+
+class Ledger:
+    """The ledger at a SQLAlchemy URL (Postgres; SQLite in unit tests)."""
+
+    def __init__(self, url: str) -> None:
+        self.engine: Engine = create_engine(url, pool_pre_ping=True)
+        if self.engine.dialect.name == "sqlite":
+            event.listen(
+                self.engine,
+                "connect",
+                lambda connection, _: connection.execute("PRAGMA foreign_keys=ON"),
+            )
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Open a session, commit it in the end, roll it back on an error.
+
+        Raises
+        ------
+        LedgerError
+            The database does not answer.
+        """
+        try:
+            with (
+                Session(self.engine, expire_on_commit=False) as session,
+                session.begin(),
+            ):
+                yield session
+        except OperationalError as error:
+            where = self.engine.url.render_as_string(hide_password=True)
+            reason = str(error.orig).strip().splitlines()[0]
+            raise LedgerError(f"the ledger at {where} does not answer: {reason}; is Postgres up?") from error

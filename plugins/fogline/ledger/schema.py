@@ -1,0 +1,192 @@
+"""The ledger's tables."""
+
+import datetime as dt
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    Index,
+    MetaData,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Utc(TypeDecorator[dt.datetime]):
+    """A moment in UTC; SQLite forgets the zone, so it is put back."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> dt.datetime | None:
+        return None if value is None else value.astimezone(dt.UTC)
+
+    def process_result_value(self, value: dt.datetime | None, dialect: Dialect) -> dt.datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
+
+
+class Base(DeclarativeBase):
+    """All tables, with constraint names that migrations can refer to."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar = {dt.datetime: Utc, dict[str, Any]: JSON, str: Text}
+
+
+class Round(Base):
+    """One DAG run's round. At most one a branch is open: the open row is the branch's lock."""
+
+    __tablename__ = "rounds"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    federation: Mapped[str]
+    branch: Mapped[str]
+    dag_run_id: Mapped[str]
+    interval_index: Mapped[int]
+    interval_start: Mapped[dt.datetime]
+    interval_end: Mapped[dt.datetime]
+    is_open: Mapped[bool]
+    outcome: Mapped[str | None]
+    opened_at: Mapped[dt.datetime]
+    closes_by: Mapped[dt.datetime]
+    ended_at: Mapped[dt.datetime | None]
+    __table_args__ = (
+        UniqueConstraint("federation", "branch", "dag_run_id"),
+        Index(
+            "uq_rounds_open",
+            "federation",
+            "branch",
+            unique=True,
+            postgresql_where=text("is_open"),
+            sqlite_where=text("is_open"),
+        ),
+        Index("ix_rounds_interval", "federation", "branch", "interval_index"),
+    )
+
+
+class PlanRow(Base):
+    """One announcement; ``body`` is the plan as sent. ``append_time_ms`` is the broker's, set once it was sent."""
+
+    __tablename__ = "plans"
+    number: Mapped[int] = mapped_column(primary_key=True)
+    plan_id: Mapped[str | None] = mapped_column(unique=True)
+    federation: Mapped[str]
+    branch: Mapped[str]
+    purpose: Mapped[str]
+    dag_run_id: Mapped[str]
+    round_id: Mapped[int | None] = mapped_column(ForeignKey("rounds.id"))
+    body: Mapped[str | None]
+    append_time_ms: Mapped[int | None] = mapped_column(BigInteger)
+    superseded_by: Mapped[int | None]
+    __table_args__ = (Index("ix_plans_purpose", "federation", "branch", "purpose"),)
+
+
+class AnswerRow(Base):
+    """One record of ``model-updates`` and its verdict."""
+
+    __tablename__ = "answers"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    federation: Mapped[str]
+    topic: Mapped[str]
+    partition: Mapped[int]
+    offset: Mapped[int] = mapped_column(BigInteger)
+    plan_id: Mapped[str | None] = mapped_column(index=True)
+    fog: Mapped[str | None]
+    append_time_ms: Mapped[int] = mapped_column(BigInteger)
+    verdict: Mapped[str]
+    reason: Mapped[str | None]
+    body: Mapped[str | None]
+    __table_args__ = (UniqueConstraint("federation", "topic", "partition", "offset"),)
+
+
+class CursorRow(Base):
+    """How far a federation's answers have been read and judged."""
+
+    __tablename__ = "cursors"
+    federation: Mapped[str] = mapped_column(primary_key=True)
+    topic: Mapped[str] = mapped_column(primary_key=True)
+    partition: Mapped[int] = mapped_column(primary_key=True)
+    next_offset: Mapped[int] = mapped_column(BigInteger)
+
+
+class SealRow(Base):
+    """The sealed set of a plan's answers; written once."""
+
+    __tablename__ = "seals"
+    plan_id: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[str]
+    body: Mapped[str]
+    closed_because: Mapped[str]
+    sealed_at: Mapped[dt.datetime]
+
+
+class ResultRow(Base):
+    """What the aggregation made of a seal."""
+
+    __tablename__ = "results"
+    plan_id: Mapped[str] = mapped_column(primary_key=True)
+    body: Mapped[str]
+    recorded_at: Mapped[dt.datetime]
+
+
+class ModelRow(Base):
+    """A global model: a committed version of a branch."""
+
+    __tablename__ = "models"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    federation: Mapped[str]
+    branch: Mapped[str]
+    version: Mapped[int]
+    base_version: Mapped[int | None]
+    digest: Mapped[str]
+    path: Mapped[str]
+    plan_id: Mapped[str]
+    dag_run_id: Mapped[str]
+    interval_index: Mapped[int | None]
+    n_examples: Mapped[int]
+    base_scores: Mapped[dict[str, Any] | None]
+    scores: Mapped[dict[str, Any] | None]
+    committed_at: Mapped[dt.datetime]
+    __table_args__ = (UniqueConstraint("federation", "branch", "version"),)
+
+
+class HeadMove(Base):
+    """A branch's head, move by move; ``sent_at`` is empty until Kafka has the move (an outbox)."""
+
+    __tablename__ = "head_moves"
+    federation: Mapped[str] = mapped_column(primary_key=True)
+    branch: Mapped[str] = mapped_column(primary_key=True)
+    head_no: Mapped[int] = mapped_column(primary_key=True)
+    version: Mapped[int]
+    plan_id: Mapped[str]
+    reason: Mapped[str]
+    moved_at: Mapped[dt.datetime]
+    sent_at: Mapped[dt.datetime | None]
+
+
+class EvaluationRow(Base):
+    """Scores of models over a window: the sums of each fog, by model."""
+
+    __tablename__ = "evaluations"
+    plan_id: Mapped[str] = mapped_column(primary_key=True)
+    federation: Mapped[str]
+    branch: Mapped[str]
+    window_start: Mapped[dt.datetime]
+    window_end: Mapped[dt.datetime]
+    rows: Mapped[str]
+    scores: Mapped[dict[str, Any]]
+    recorded_at: Mapped[dt.datetime]

@@ -1,0 +1,1 @@
+"""What a round is, as pure functions: no Airflow, no Spark, no Kafka, no database, no clock."""

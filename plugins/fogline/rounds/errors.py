@@ -1,0 +1,11 @@
+"""Why a round does not go on."""
+
+from fogline.errors import FoglineError
+
+
+class RoundRefused(FoglineError):
+    """Asked for something that can't be right now or ever; trying again without a change is no use."""
+
+
+class RoundBusy(FoglineError):
+    """Another run holds the branch; trying again later may do."""

@@ -1,0 +1,69 @@
+"""The tables that a round's task logs show: fogs and verdicts, contributions, scores."""
+
+import io
+from collections.abc import Iterable, Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from fogline.messages.seal import Result
+from fogline.sums import ScoreSums
+
+LOG_WIDTH = 110
+
+
+def text_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Lay out rows as plain text; numbers are aligned to the right."""
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False)
+    body = [list(row) for row in rows]
+    for column, heading in enumerate(headings):
+        is_number = bool(body) and all(isinstance(row[column], int | float) for row in body)
+        table.add_column(heading, justify="right" if is_number else "left", overflow="fold")
+    for row in body:
+        table.add_row(*(_cell(value) for value in row))
+    console = Console(file=io.StringIO(), width=LOG_WIDTH, color_system=None)
+    console.print(table)
+    return console.file.getvalue().rstrip()  # type: ignore[attr-defined, no-any-return]
+
+
+def contributions_table(result: Result) -> str:
+    """Return the aggregation's table: what each fog contributed."""
+    return text_table(
+        f"Aggregation of {result.plan_id}",
+        ("fog", "examples", "share", "|update|", "verdict"),
+        [
+            (
+                row.fog,
+                row.n_examples,
+                row.share,
+                row.update_norm_l2,
+                row.rejected or "accepted",
+            )
+            for row in result.contributions
+        ],
+    )
+
+
+def scores_table(title: str, scores: dict[str, dict[str, ScoreSums]], unit: str) -> str:
+    """Return one row per fog and model, and the total of each model.
+
+    Parameters
+    ----------
+    scores
+        By model name, then by fog.
+    """
+    rows = []
+    for model, by_fog in scores.items():
+        for fog, sums in [
+            *by_fog.items(),
+            ("all fogs", ScoreSums.total(by_fog.values())),
+        ]:
+            rows.append((model, fog, sums.n, sums.rmse, sums.r2))
+    return text_table(title, ("model", "fog", "n", f"RMSE {unit}".strip(), "R²"), rows)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

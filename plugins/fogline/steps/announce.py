@@ -1,0 +1,120 @@
+"""Announce a plan.
+
+1. Reserve its number in the ledger: from here on the older plan of the same purpose is stale.
+2. Send the blocks of the models that it names; only now their offsets are known.
+3. Keep the whole plan in the ledger, so that no fog ever answers one that the ledger can't explain.
+4. Send it to ``round-plans``, and keep the broker's append time: the deadline counts from there.
+
+Killed before 4, the plan never was: the task runs again and supersedes it. Killed between sending and keeping the
+append time, the fogs' answers become stale by the next plan.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from fogline import model as model_files
+from fogline.federation.settings import Federation
+from fogline.kafka.publish import Publisher, Record
+from fogline.kafka.topics import MODEL_BLOBS, N_BLOBS_PARTITIONS, ROUND_PLANS
+from fogline.kafka.vectors import send_vector
+from fogline.ledger.plans import PlanKey, record_announcement, record_body, reserve_plan
+from fogline.messages.plan import EventTimeSpan, Interval, ModelReference, Plan
+from fogline.model import GlobalModel
+from fogline.rounds.judge import PlanState
+from fogline.steps.services import Services
+
+
+@dataclass(frozen=True)
+class NamedModel:
+    """A model that a plan names, with its version when it has one."""
+
+    version: int | None
+    model: GlobalModel
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What is to be announced."""
+
+    purpose: str
+    kind: Literal["train", "measure"]
+    window: EventTimeSpan
+    quorum: int
+    deadline_s: float
+    head_no: int
+    dag_run_id: str
+    round_id: int | None = None
+    measure: Literal["scores", "statistics"] | None = None
+    rows: Literal["all", "training", "held_out"] = "all"
+    interval: Interval | None = None
+
+
+def announce(
+    services: Services,
+    federation: Federation,
+    draft: Draft,
+    models: Mapping[str, NamedModel],
+) -> PlanState:
+    """Announce a plan to the fogs; the steps are those of the module's docstring."""
+    key = PlanKey(federation.federation, federation.branch, draft.purpose)
+    with services.ledger.transaction() as session:
+        plan_id = reserve_plan(session, key, draft.dag_run_id, draft.round_id).plan_id
+    assert plan_id is not None
+    publisher = Publisher(services.kafka)
+    references = tuple(_send_model(publisher, plan_id, name, named) for name, named in models.items())
+    plan = _plan(federation, draft, plan_id, references, models)
+    with services.ledger.transaction() as session:
+        record_body(session, plan)
+    record = Record(ROUND_PLANS, f"{federation.federation}/{federation.branch}", plan.to_bytes())
+    append_time_ms = publisher.publish([record])[0].timestamp_ms
+    with services.ledger.transaction() as session:
+        record_announcement(session, plan, append_time_ms)
+    return PlanState(plan, append_time_ms)
+
+
+def _send_model(publisher: Publisher, plan_id: str, name: str, named: NamedModel) -> ModelReference:
+    weights = send_vector(
+        publisher,
+        MODEL_BLOBS,
+        f"{plan_id}/{name}",
+        named.model.parameters,
+        N_BLOBS_PARTITIONS,
+    )
+    return ModelReference(name=name, version=named.version, weights=weights)
+
+
+def _plan(
+    federation: Federation,
+    draft: Draft,
+    plan_id: str,
+    references: tuple[ModelReference, ...],
+    models: Mapping[str, NamedModel],
+) -> Plan:
+    specification = federation.specification()
+    return Plan(
+        plan_id=plan_id,
+        federation=federation.federation,
+        branch=federation.branch,
+        purpose=draft.purpose,
+        kind=draft.kind,
+        measure=draft.measure,
+        rows=draft.rows,
+        interval=draft.interval,
+        window=draft.window,
+        members=tuple(federation.fogs),
+        quorum=draft.quorum,
+        grace_s=federation.round.grace_s,
+        deadline_s=draft.deadline_s,
+        train_by_share=federation.round.train_by_share,
+        head_no=draft.head_no,
+        models=references,
+        scaler=next((named.model.scaler for named in models.values()), None),
+        specification=specification,
+        specification_sha256=specification.sha256(),
+    )
+
+
+def load_version(services: Services, version: int | None, path: str) -> NamedModel:
+    """Load a model from the store by its path there."""
+    return NamedModel(version, model_files.from_bytes(services.store.read(path), path))

@@ -1,0 +1,185 @@
+"""Announce measure plans: the evaluation of a candidate, of any version, and a federation's first statistics."""
+
+from typing import Literal
+
+from fogline.federation.settings import Federation
+from fogline.ledger import models
+from fogline.ledger.plans import PlanKey, newest_plan, seal_of
+from fogline.ledger.schema import EvaluationRow
+from fogline.messages.plan import EventTimeSpan, ModelReference
+from fogline.messages.seal import Seal
+from fogline.rounds.judge import PlanState
+from fogline.steps.aggregate import recorded_result, sealed_plan
+from fogline.steps.announce import Draft, announce, load_version
+from fogline.steps.services import Services, utc_now
+from fogline.steps.train import training_key
+from fogline.sums import ScoreSums
+
+
+def candidate_key(federation: Federation) -> PlanKey:
+    """Return the key of a branch's candidate evaluations."""
+    purpose = f"round/{federation.branch}/evaluate_candidate"
+    return PlanKey(federation.federation, federation.branch, purpose)
+
+
+def evaluation_key(federation: Federation, dag_run_id: str) -> PlanKey:
+    """Return the key of one run of `evaluate_model`; runs do not supersede each other."""
+    return PlanKey(federation.federation, federation.branch, f"evaluation/{dag_run_id}")
+
+
+def statistics_key(federation: Federation) -> PlanKey:
+    """Return the key of a federation's first statistics."""
+    return PlanKey(federation.federation, federation.branch, "initialise")
+
+
+def announce_candidate(services: Services, federation: Federation, dag_run_id: str) -> PlanState:
+    """Ask the fogs to score base and candidate on their held-out days, from the federation's start on.
+
+    The plan that the run announced before is taken up again if it is about the same candidate and was sealed or is
+    still open; so a cleared task gives the same seal, and one that failed below quorum asks anew.
+    """
+    seal = sealed_plan(services, training_key(federation), dag_run_id, "collect_weights")
+    train = seal.plan
+    candidate = recorded_result(services, train.plan_id).candidate
+    assert candidate is not None and train.interval is not None
+    state = _reusable(services, candidate_key(federation), dag_run_id, candidate.digest, train.plan_id)
+    if state is not None:
+        return state
+    base = train.model_named("base")
+    with services.ledger.transaction() as session:
+        base_row = models.version_of(session, train.federation, train.branch, base.version or 0)
+    draft = Draft(
+        purpose=candidate_key(federation).purpose,
+        kind="measure",
+        measure="scores",
+        rows="held_out",
+        window=EventTimeSpan(start=federation.start, end=train.interval.end),
+        quorum=federation.quorum,
+        deadline_s=federation.round.deadline_s,
+        head_no=train.head_no,
+        dag_run_id=dag_run_id,
+        interval=train.interval,
+    )
+    named = {
+        "base": load_version(services, base.version, base_row.path),
+        "candidate": load_version(services, None, candidate.path),
+    }
+    return announce(services, federation, draft, named)
+
+
+def _reusable(
+    services: Services,
+    key: PlanKey,
+    dag_run_id: str,
+    candidate_digest: str,
+    train_plan_id: str,
+) -> PlanState | None:
+    with services.ledger.transaction() as session:
+        state = newest_plan(session, key, dag_run_id)
+        is_sealed = state is not None and seal_of(session, state.plan.plan_id) is not None
+    if state is None or _number(state.plan.plan_id) < _number(train_plan_id):
+        return None
+    is_open = utc_now().timestamp() * 1000 < state.deadline_ms
+    same = _digest(state.plan.model_named("candidate")) == candidate_digest
+    return state if same and (is_sealed or is_open) else None
+
+
+def announce_evaluation(
+    services: Services,
+    federation: Federation,
+    dag_run_id: str,
+    version: int | None,
+    window: EventTimeSpan,
+    rows: Literal["all", "training", "held_out"],
+    deadline_s: float,
+) -> PlanState:
+    """Ask the fogs to score one version (None: the head) over any window.
+
+    Raises
+    ------
+    LedgerError
+        There is no such version.
+    """
+    name, branch = federation.federation, federation.branch
+    with services.ledger.transaction() as session:
+        head = models.head_of(session, name, branch)
+        row = models.version_of(
+            session,
+            name,
+            branch,
+            head.version if version is None and head else version or 0,
+        )
+    draft = Draft(
+        purpose=evaluation_key(federation, dag_run_id).purpose,
+        kind="measure",
+        measure="scores",
+        rows="held_out" if rows == "held_out" else "training" if rows == "training" else "all",
+        window=window,
+        quorum=federation.quorum,
+        deadline_s=deadline_s,
+        head_no=head.head_no if head else 0,
+        dag_run_id=dag_run_id,
+    )
+    return announce(
+        services,
+        federation,
+        draft,
+        {f"{branch}@{row.version}": load_version(services, row.version, row.path)},
+    )
+
+
+def announce_statistics(
+    services: Services,
+    federation: Federation,
+    dag_run_id: str,
+    window: EventTimeSpan,
+    deadline_s: float,
+) -> PlanState:
+    """Ask every fog for the moments of features and target over a window."""
+    draft = Draft(
+        purpose=statistics_key(federation).purpose,
+        kind="measure",
+        measure="statistics",
+        rows="training",
+        window=window,
+        quorum=len(federation.fogs),
+        deadline_s=deadline_s,
+        head_no=0,
+        dag_run_id=dag_run_id,
+    )
+    return announce(services, federation, draft, {})
+
+
+def scores_by_model(seal: Seal) -> dict[str, dict[str, ScoreSums]]:
+    """Return the sums of each model the plan names, by fog."""
+    return {
+        model.name: {answer.fog: answer.scores[model.name] for answer in seal.answers} for model in seal.plan.models
+    }
+
+
+def record_evaluation(services: Services, seal: Seal) -> dict[str, dict[str, ScoreSums]]:
+    """Keep the scores of a sealed measure plan in the ledger and return them."""
+    scores = scores_by_model(seal)
+    plan = seal.plan
+    with services.ledger.transaction() as session:
+        session.merge(
+            EvaluationRow(
+                plan_id=plan.plan_id,
+                federation=plan.federation,
+                branch=plan.branch,
+                window_start=plan.window.start,
+                window_end=plan.window.end,
+                rows=plan.rows,
+                scores={name: {fog: s.model_dump() for fog, s in by.items()} for name, by in scores.items()},
+                recorded_at=utc_now(),
+            )
+        )
+    return scores
+
+
+def _digest(model: ModelReference) -> str:
+    return model.weights.digest
+
+
+def _number(plan_id: str) -> int:
+    return int(plan_id.rsplit("/", 1)[1])
