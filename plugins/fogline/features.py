@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from fogline.errors import FoglineError
@@ -70,6 +72,11 @@ def compute(readings: pa.Table, expressions: dict[str, str]) -> pa.Table:
             return table
         except duckdb.Error as error:
             raise FeatureError(_first_line(error)) from error
+
+
+def column_values(table: pa.Table, name: str) -> npt.NDArray[np.float64]:
+    """Return a float64 column as an array of shape ``(n,)``, NaN where it is null."""
+    return np.asarray(table.column(name).to_numpy(zero_copy_only=False), np.float64)
 
 
 def check_expressions(specification: "Specification") -> None:

@@ -80,7 +80,7 @@ class GlobalModel:
             Named by the target, indexed by ``(sensor_id, event_time)``, in that order.
         """
         table = features.compute(self._as_readings(readings), self.specification.features)
-        columns = {name: column_values(table, name) for name in self.specification.features}
+        columns = {name: features.column_values(table, name) for name in self.specification.features}
         scaled = self.network.predict(self.parameters.astype(np.float64), self.scaler.scale_inputs(columns))
         index = pd.MultiIndex.from_frame(table.select(list(features.KEY_COLUMNS)).to_pandas())
         return pd.Series(
@@ -113,11 +113,6 @@ class GlobalModel:
             "digest": self.digest,
         }
         return save(tensors, metadata)
-
-
-def column_values(table: pa.Table, name: str) -> Floats:
-    """Return a float64 column as an array of shape ``(n,)``, NaN where it is null."""
-    return np.asarray(table.column(name).to_numpy(zero_copy_only=False), np.float64)
 
 
 def load(path: str | Path) -> GlobalModel:

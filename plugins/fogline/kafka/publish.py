@@ -14,8 +14,9 @@ class Record:
 
     topic: str
     key: str
-    value: bytes
+    value: bytes | None
     partition: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ class Publisher:
                     record.topic,
                     key=record.key,
                     value=record.value,
+                    headers=list(record.headers),
                     on_delivery=on_delivery,
                     partition=partition,
                 )
@@ -112,7 +114,8 @@ class Publisher:
 
     def _fault(self, record: Record, reason: str) -> str:
         detail = f" ({self._last_error})" if self._last_error else ""
-        return f"{record.topic}: record {record.key} of {len(record.value)} bytes was not delivered: {reason}{detail}"
+        n_bytes = len(record.value or b"")
+        return f"{record.topic}: record {record.key} of {n_bytes} bytes was not delivered: {reason}{detail}"
 
     def _on_error(self, error: KafkaError) -> None:
         self._last_error = error.str()
