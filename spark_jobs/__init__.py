@@ -1,0 +1,7 @@
+"""Fogline's Spark applications; importing this package pins numerical libraries to one thread before they load."""
+
+import os
+
+# Sums in one thread have one order, so the same plan over the same readings gives the same bytes.
+for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
+    os.environ[_variable] = "1"
