@@ -48,7 +48,9 @@ def uv_command(tools: Path, *arguments: str) -> None:
     """
     environment = os.environ | {"UV_CACHE_DIR": str(tools / "cache" / "uv"), "UV_PYTHON_DOWNLOADS": "never"}
     environment.pop("VIRTUAL_ENV", None)
-    subprocess.run([str(tools / "bootstrap" / "bin" / "uv"), *arguments], env=environment, check=True, stdout=sys.stderr)
+    subprocess.run(
+        [str(tools / "bootstrap" / "bin" / "uv"), *arguments], env=environment, check=True, stdout=sys.stderr
+    )
 
 
 def locked_requirement(name: str) -> str:
@@ -107,7 +109,9 @@ def main() -> None:
         python = ensure_environment(tools)
     except subprocess.CalledProcessError as failure:
         command = " ".join(failure.cmd)
-        raise SystemExit(f"fogline: the Python environment could not be made: {command} (exit {failure.returncode}), see above") from None
+        raise SystemExit(
+            f"fogline: the Python environment could not be made: {command} (exit {failure.returncode}), see above"
+        ) from None
     except OSError as failure:
         raise SystemExit(f"fogline: the Python environment could not be made in {tools}: {failure}") from None
     environment = os.environ | {"PYTHONPATH": f"{REPOSITORY}{os.pathsep}{REPOSITORY / 'plugins'}"}

@@ -19,7 +19,8 @@ from fogline.stack.spark_home import spark_jars
 FETCH_DEADLINE_S = 900
 # Ivy knows the central repository itself; without POMs each jar is exactly the one that the lock names.
 SETTINGS = """<ivysettings><settings defaultResolver="central"/><caches defaultCacheDir={cache}/>
-<resolvers><ibiblio name="central" m2compatible="true" usepoms="false" useMavenMetadata="false"/></resolvers></ivysettings>
+<resolvers><ibiblio name="central" m2compatible="true" usepoms="false" useMavenMetadata="false"/></resolvers>
+</ivysettings>
 """
 MODULE = """<ivy-module version="2.0"><info organisation="fogline" module={name}/><dependencies>
 {dependencies}
@@ -48,7 +49,8 @@ def read_lock(lock: Path) -> list[Jar]:
     jars = []
     for line in lock.read_text().splitlines():
         coordinates, checksum = line.split()
-        jars.append(Jar(*coordinates.split(":"), checksum.removeprefix("sha256:")))
+        group, artifact, version = coordinates.split(":")
+        jars.append(Jar(group, artifact, version, checksum.removeprefix("sha256:")))
     return jars
 
 
@@ -82,7 +84,7 @@ def _admit(jars: Iterable[Jar], arrived: Path, folder: Path) -> None:
         if digest != jar.sha256:
             shutil.rmtree(arrived)
             raise StackError(
-                f"{jar.file_name} has sha256 {digest} where the lock has {jar.sha256}: what was fetched is not that file; "
+                f"{jar.file_name} has sha256 {digest} where the lock has {jar.sha256}: it is another file; "
                 "run the command again, and if it stays so, don't trust the mirror or proxy on the way"
             )
         path.rename(folder / jar.file_name)
@@ -96,7 +98,8 @@ def _fetch(name: str, jars: list[Jar], tools: Path, java: Java, console: Console
     cache = _cache(tools, name)
     cache.mkdir(parents=True, exist_ok=True)
     dependencies = "\n".join(
-        DEPENDENCY.format(org=quoteattr(jar.group), name=quoteattr(jar.artifact), rev=quoteattr(jar.version)) for jar in jars
+        DEPENDENCY.format(org=quoteattr(jar.group), name=quoteattr(jar.artifact), rev=quoteattr(jar.version))
+        for jar in jars
     )
     settings, module = cache / "settings.xml", cache / "ivy.xml"
     settings.write_text(SETTINGS.format(cache=quoteattr(str(cache))))
@@ -113,8 +116,8 @@ def _fetch(name: str, jars: list[Jar], tools: Path, java: Java, console: Console
     lacking = [jar.file_name for jar in jars if not (arrived / jar.file_name).is_file()]
     if lacking:
         raise StackError(
-            f"{len(lacking)} of {len(jars)} jars of {name} could not be fetched (first {lacking[0]}); what was fetched is kept, "
-            f"so run the command again when the network is back; Ivy's log is {log}"
+            f"{len(lacking)} of {len(jars)} jars of {name} could not be fetched (first {lacking[0]}); the others are "
+            f"kept, so run the command again when the network is back; Ivy's log is {log}"
         )
 
 

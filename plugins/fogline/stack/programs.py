@@ -1,0 +1,37 @@
+"""What the supervisor runs."""
+
+from dataclasses import dataclass
+
+from fogline.stack.settings import HOST, Settings
+
+
+@dataclass(frozen=True)
+class Program:
+    """One supervised process.
+
+    Attributes
+    ----------
+    name
+        What ``status`` and ``logs`` call it.
+    command
+        The command in the foreground.
+    user
+        The system user to run as; None is the current one.
+    stop_signal
+        The signal that asks it to end.
+    """
+
+    name: str
+    command: list[str]
+    user: str | None = None
+    stop_signal: str = "TERM"
+
+
+def addresses(settings: Settings) -> dict[str, str]:
+    """Return where the programs that listen can be reached, by their names."""
+    return {
+        "kafka": settings.bootstrap_servers,
+        "postgres": f"{HOST}:{settings.postgres_port}",
+        "spark-connect": f"sc://{HOST}:{settings.spark_connect_port}",
+        "airflow-api-server": settings.airflow_url,
+    }

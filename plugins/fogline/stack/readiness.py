@@ -1,0 +1,73 @@
+"""When each part of the stack counts as ready; every wait has a deadline and names the part and its log."""
+
+import functools
+from collections.abc import Callable, Iterable
+
+from fogline.stack.airflow import USER as AIRFLOW_USER
+from fogline.stack.airflow_api import AirflowApi
+from fogline.stack.errors import StackError
+from fogline.stack.parts import Parts
+from fogline.stack.ports import listening
+from fogline.stack.supervise import Supervisor
+from fogline.stack.waiting import wait_until
+
+SERVER_DEADLINE_S = 60
+START_DEADLINE_S = 180
+PARSE_DEADLINE_S = 120
+
+
+class Readiness:
+    """The waits of one stack."""
+
+    def __init__(self, parts: Parts, supervisor: Supervisor) -> None:
+        self.parts, self.supervisor = parts, supervisor
+
+    def servers(self, names: Iterable[str]) -> None:
+        """Wait until the named of Kafka and Postgres answer their clients."""
+        checks = {"kafka": self.parts.kafka.ready, "postgres": self.parts.postgres.ready}
+        for name in names:
+            self._program(name, checks[name], SERVER_DEADLINE_S)
+
+    def programs(self, names: Iterable[str]) -> None:
+        """Wait until the named programs run, and those that listen take connections."""
+        checks = {
+            "spark-connect": lambda: listening(self.parts.settings.spark_connect_port),
+            "airflow-api-server": lambda: "api-server" not in self._api().unhealthy(),
+        }
+        for name in names:
+            self._program(name, checks.get(name, functools.partial(self._runs, name)), START_DEADLINE_S)
+
+    def airflow(self) -> None:
+        """Wait until every part of Airflow reports itself healthy and the federation's DAG has been parsed."""
+        api = self._api()
+        log = self.supervisor.log("airflow-scheduler")
+        try:
+            wait_until(lambda: not api.unhealthy(), what="Airflow", deadline_s=START_DEADLINE_S, log=log)
+        except StackError as late:
+            raise StackError(f"unhealthy in Airflow: {', '.join(api.unhealthy())}; {late}") from None
+        dag_id = f"federated_round__{self.parts.settings.federation}"
+        log = self.supervisor.log("airflow-dag-processor")
+        wait_until(lambda: self._parsed(api, dag_id), what=f"the DAG {dag_id}", deadline_s=PARSE_DEADLINE_S, log=log)
+
+    def _parsed(self, api: AirflowApi, dag_id: str) -> bool:
+        if api.has_dag(dag_id):
+            return True
+        errors = api.import_errors()
+        if errors:
+            listed = "; ".join(f"{file}: {error}" for file, error in errors.items())
+            raise StackError(f"Airflow has no DAG {dag_id} because DAG files can't be imported: {listed}")
+        return False
+
+    def _program(self, name: str, ready: Callable[[], bool], deadline_s: float) -> None:
+        def alive_and_ready() -> bool:
+            self.supervisor.require_alive(name)
+            return ready()
+
+        wait_until(alive_and_ready, what=name, deadline_s=deadline_s, log=self.supervisor.log(name))
+
+    def _runs(self, name: str) -> bool:
+        # A short replay may have ended well before it is looked at.
+        return self.supervisor.state(name).state in {"RUNNING", "EXITED"}
+
+    def _api(self) -> AirflowApi:
+        return AirflowApi(self.parts.settings.airflow_url, AIRFLOW_USER, self.parts.airflow.password)
