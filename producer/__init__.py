@@ -1,0 +1,1 @@
+"""The producer tier: it replays or makes sensor readings and publishes them."""

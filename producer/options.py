@@ -1,0 +1,115 @@
+"""The command line's options that several sources share, and the kinds of value they take."""
+
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fogline.kafka.topics import SENSOR_DATA
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class Moment(click.ParamType[datetime]):
+    """A moment in ISO 8601; without an offset it is in UTC."""
+
+    name = "ISO 8601"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Parse a moment."""
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no time in ISO 8601; write it as 2014-01-01T00:00:00Z", param, ctx)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+class Speed(click.ParamType[float]):
+    """Event seconds per real second; ``max`` is infinite."""
+
+    name = "max|FACTOR"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Parse a speed."""
+        try:
+            speed = math.inf if value == "max" else float(value)
+        except ValueError:
+            speed = math.nan
+        if not speed > 0:
+            self.fail(f"{value!r} is no speed; give max or a number above zero", param, ctx)
+        return speed
+
+
+class NamedColumn(click.ParamType[tuple[str, str]]):
+    """A field and the column it comes from."""
+
+    name = "FIELD=COLUMN"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Parse a pair."""
+        name, separator, column = value.partition("=")
+        if not (name and separator and column):
+            self.fail(f"{value!r} names no field and column; write it as power=P_avg", param, ctx)
+        return name, column
+
+
+def _all(*options: Decorator) -> Decorator:
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+stream_options = _all(
+    click.option("--topic", default=SENSOR_DATA, show_default=True, help="Where the readings go."),
+    click.option(
+        "--speed",
+        type=Speed(),
+        default="max",
+        show_default=True,
+        help="Event seconds per real second. Made-up readings are never sent ahead of the clock.",
+    ),
+    click.option("--from", "start", type=Moment(), help="The first event time to send (without an offset: UTC)."),
+    click.option("--to", "end", type=Moment(), help="The event time to end before."),
+    click.option(
+        "--deadline",
+        "deadline_s",
+        type=click.FloatRange(min=1),
+        default=60,
+        show_default=True,
+        help="Seconds that Kafka may take to answer at the start, and to acknowledge a reading.",
+    ),
+    click.option(
+        "--state",
+        type=click.Path(file_okay=False, path_type=Path),
+        envvar="FOGLINE_PRODUCER_STATE",
+        show_envvar=True,
+        required=True,
+        help="Folder that remembers how far each stream was sent.",
+    ),
+)
+
+file_options = _all(
+    click.argument(
+        "paths",
+        nargs=-1,
+        required=True,
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="PATH...",
+    ),
+    click.option("--sensor-column", default="sensor_id", show_default=True, help="The column with the sensor's id."),
+    click.option("--time-column", default="event_time", show_default=True, help="The column with the event time."),
+    click.option("--zone", help="Where the times carry no offset: the time zone they are local to, as Europe/Paris."),
+    click.option(
+        "--field",
+        "fields",
+        type=NamedColumn(),
+        multiple=True,
+        help="A field to send and its column; repeat it. Without any, every other column is sent.",
+    ),
+)
