@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main", "run"]
 
-log = logging.getLogger("aggregate_round")
+log = logging.getLogger("spark_jobs")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -29,7 +29,8 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="aggregate_round", description="Aggregate the sealed updates of a plan.")
     parser.add_argument("--plan", required=True, metavar="PLAN_ID", help="federation/branch/number")
     arguments = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    log.setLevel(logging.INFO)
     try:
         store, kafka_config = ArtifactStore.from_environment(), config_from_environment()
         run(_session(arguments.plan), store, arguments.plan, kafka_config)

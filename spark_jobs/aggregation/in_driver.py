@@ -49,6 +49,9 @@ def _fetch(session: "SparkSession", config: ClientConfig, updates: Sequence[Upda
         for block in update.weights.blocks:
             offsets[block.partition].add(block.offset)
     options = {
+        # Spark asks for the partition's end on the connection where its next fetch already waits: at Kafka's default
+        # every read would last half a second longer.
+        "kafka.fetch.max.wait.ms": "10",
         "kafka.bootstrap.servers": config["bootstrap.servers"],
         "assign": _json({MODEL_WEIGHTS: sorted(offsets)}),
         "startingOffsets": _json({MODEL_WEIGHTS: {str(p): min(many) for p, many in offsets.items()}}),
