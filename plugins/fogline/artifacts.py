@@ -18,6 +18,7 @@ class ArtifactStore:
     """Files by relative path below a URL such as ``file:///srv/models`` or ``s3://bucket/models``."""
 
     def __init__(self, url: str) -> None:
+        self.url = url
         self._files, self._root = fsspec.core.url_to_fs(url)
 
     @classmethod

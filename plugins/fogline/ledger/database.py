@@ -11,7 +11,11 @@ from fogline.errors import FoglineError
 
 
 class LedgerError(FoglineError):
-    """The ledger can't be reached, or does not hold what was asked for."""
+    """The ledger does not hold what was asked for, or refuses to be changed so."""
+
+
+class LedgerUnreachable(FoglineError):
+    """The ledger's database does not answer; trying again may do."""
 
 
 class Ledger:
@@ -32,7 +36,7 @@ class Ledger:
 
         Raises
         ------
-        LedgerError
+        LedgerUnreachable
             The database does not answer.
         """
         try:
@@ -44,4 +48,4 @@ class Ledger:
         except OperationalError as error:
             where = self.engine.url.render_as_string(hide_password=True)
             reason = str(error.orig).strip().splitlines()[0]
-            raise LedgerError(f"the ledger at {where} does not answer: {reason}; is Postgres up?") from error
+            raise LedgerUnreachable(f"the ledger at {where} does not answer: {reason}; is Postgres up?") from error

@@ -1,0 +1,25 @@
+"""Have the fogs score a version of the global model over any window of event time.
+
+Each fog scores its own readings and sends sums of errors, never a reading; the log of `collect_scores` shows RMSE and \
+R² per fog and for all fogs together.
+"""
+
+from airflow.sdk import DAG
+
+from fogline.airflow.dags import LONGEST_DEADLINE, dag_settings, federations_beside
+from fogline.airflow.forms import evaluation_form
+from fogline.airflow.operators.evaluate import AnnounceEvaluation, CollectScores
+
+for federation, file in federations_beside(__file__):
+    with DAG(
+        dag_id=f"evaluate_model__{federation.federation}",
+        description=f"Score a model: {federation.description}",
+        doc_md=__doc__,
+        schedule=None,
+        params=evaluation_form(federation),
+        **dag_settings(federation, "evaluation"),
+    ) as dag:
+        announce = AnnounceEvaluation(task_id="announce_evaluation", federation_file=file)
+        collect = CollectScores(task_id="collect_scores", federation_file=file, timeout=LONGEST_DEADLINE)
+        announce >> collect
+    globals()[dag.dag_id] = dag

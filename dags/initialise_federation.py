@@ -1,0 +1,27 @@
+"""Start a federation: every fog sends the statistics of its readings, and version 0 is made from them.
+
+Version 0 holds the federated scaler (count, mean and spread of each feature and of the target, merged over the fogs) \
+and seeded weights. It must be there before the first round. With a model present the run compares and publishes \
+nothing.
+"""
+
+from airflow.sdk import DAG
+
+from fogline.airflow.dags import LONGEST_DEADLINE, dag_settings, federations_beside
+from fogline.airflow.forms import initialise_form
+from fogline.airflow.operators.initialise import AnnounceStatistics, CollectStatistics, PublishFirstModel
+
+for federation, file in federations_beside(__file__):
+    with DAG(
+        dag_id=f"initialise_federation__{federation.federation}",
+        description=f"Scaler and first weights: {federation.description}",
+        doc_md=__doc__,
+        schedule=None,
+        params=initialise_form(federation),
+        **dag_settings(federation, "initialise"),
+    ) as dag:
+        announce = AnnounceStatistics(task_id="announce_statistics", federation_file=file)
+        collect = CollectStatistics(task_id="collect_statistics", federation_file=file, timeout=LONGEST_DEADLINE)
+        publish = PublishFirstModel(task_id="publish_first_model", federation_file=file)
+        announce >> collect >> publish
+    globals()[dag.dag_id] = dag

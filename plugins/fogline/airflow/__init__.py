@@ -1,0 +1,1 @@
+"""What Airflow sees of Fogline: the timetable, connections, forms, operators and sensors."""

@@ -1,0 +1,48 @@
+"""What the DAG files share: the federations of the folder, and the settings that every DAG has."""
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+from fogline.federation import Federation, load_federations
+
+TASK_TIME = dt.timedelta(minutes=30)
+# A sensor's own time-out only guards against a broken clock: the plan's deadline closes it before.
+LONGEST_DEADLINE = dt.timedelta(days=1)
+
+
+def federations_beside(dag_file: str) -> list[tuple[Federation, str]]:
+    """Return the federations whose files are sound, each with its file's path."""
+    folder = Path(dag_file).parent / "federations"
+    federations, _ = load_federations(folder)
+    return [(federation, str(folder / f"{federation.federation}.yaml")) for federation in federations]
+
+
+def faults_beside(dag_file: str) -> dict[str, str]:
+    """Return what is wrong with each federation file that can't be used."""
+    _, faults = load_federations(Path(dag_file).parent / "federations")
+    return faults
+
+
+def dag_settings(federation: Federation, kind: str) -> dict[str, Any]:
+    """Return the settings that every DAG of a federation has."""
+    return {
+        "start_date": federation.start,
+        "catchup": False,
+        "max_active_runs": 1,
+        "tags": ["fogline", federation.federation, kind],
+        "default_args": {
+            "owner": federation.owner,
+            "execution_timeout": TASK_TIME,
+            # Kafka or the ledger may be away for a moment; what is permanent fails at once and is not retried.
+            "retries": 3,
+            "retry_delay": dt.timedelta(seconds=10),
+            "retry_exponential_backoff": True,
+            "max_retry_delay": dt.timedelta(minutes=2),
+        },
+    }
+
+
+def sensor_time(deadline_s: float) -> dt.timedelta:
+    """Return how long a sensor may take: its plan's deadline, and time to notice."""
+    return dt.timedelta(seconds=deadline_s + 300)

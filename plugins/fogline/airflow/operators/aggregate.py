@@ -1,0 +1,108 @@
+"""Aggregate a round's updates on Spark: by spark-submit, or on a warm Spark Connect server."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from airflow.providers.apache.spark.hooks.spark_connect import SparkConnectHook
+from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.types import Logger
+
+from fogline.airflow.connections import SPARK, SPARK_CONNECT, open_services, require_connection
+from fogline.airflow.failures import airflow_failures
+from fogline.airflow.operators.task import FederationTask, log_lines, run_id_of
+from fogline.artifacts import STORE_VARIABLE
+from fogline.federation.settings import Federation
+from fogline.kafka.clients import BOOTSTRAP_VARIABLE
+from fogline.messages.seal import Result, Seal
+from fogline.rounds.tables import contributions_table
+from fogline.steps.aggregate import record_result, sealed_plan
+from fogline.steps.services import Services
+from fogline.steps.train import training_key
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession as ClassicSession
+
+JOB = Path(__file__).parents[4] / "spark_jobs" / "aggregate_round.py"
+ROOT = JOB.parents[1]
+
+
+class AggregatesRound(FederationTask):
+    """What both engines share: find the seal before, record the result after."""
+
+    def sealed(self, services: Services, context: Any) -> Seal:
+        """Return the seal to aggregate."""
+        return sealed_plan(services, training_key(self.federation), run_id_of(context), "collect_weights")
+
+    def finish(self, services: Services, seal: Seal, log: Logger) -> None:
+        """Record the result and say what came of it.
+
+        Raises
+        ------
+        AirflowFailException
+            There is no candidate: the global model stays as it is.
+        """
+        result: Result = record_result(services, seal)
+        log_lines(log, contributions_table(result))
+        if result.candidate is None:
+            raise AirflowFailException(f"No candidate: {result.reason}. The global model is unchanged.")
+        log.info("Candidate %s from %d examples", result.candidate.digest[:12], result.candidate.n_examples)
+
+
+class AggregateBySparkSubmit(AggregatesRound, SparkSubmitOperator):
+    """Submit the aggregation job to the cluster of the connection ``fogline_spark``."""
+
+    def __init__(self, *, federation_file: str, **kwargs: Any) -> None:
+        super().__init__(application=str(JOB), conn_id=SPARK, name="aggregate_round", **kwargs)
+        self.federation_file = federation_file
+
+    def execute(self, context: Any) -> None:
+        """Run the job for this run's seal."""
+        with airflow_failures():
+            # Without this the provider would silently submit to YARN.
+            require_connection(SPARK)
+            services = open_services()
+            seal = self.sealed(services, context)
+        self.application_args = ["--plan", seal.plan.plan_id]
+        self.env_vars = {
+            BOOTSTRAP_VARIABLE: services.kafka["bootstrap.servers"],
+            STORE_VARIABLE: services.store.url,
+            "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}",
+        }
+        super().execute(context)
+        with airflow_failures():
+            self.finish(services, seal, self.log)
+
+
+class AggregateOnSparkConnect(AggregatesRound, BaseOperator):
+    """Run the same function on the Spark Connect server of the connection ``fogline_spark_connect``."""
+
+    def __init__(self, *, federation_file: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.federation_file = federation_file
+
+    def execute(self, context: Any) -> None:
+        """Run the aggregation for this run's seal."""
+        from pyspark.sql.connect.session import SparkSession
+
+        # The one place outside their mains where a job's function is called: a warm session has no main.
+        from spark_jobs.aggregate_round import run
+
+        with airflow_failures():
+            require_connection(SPARK_CONNECT)
+            services = open_services()
+            seal = self.sealed(services, context)
+            url = SparkConnectHook(SPARK_CONNECT).get_connection_url()
+            session = cast("ClassicSession", SparkSession.builder.remote(url).getOrCreate())
+            try:
+                run(session, services.store, seal.plan.plan_id, services.kafka)
+            finally:
+                session.stop()
+            self.finish(services, seal, self.log)
+
+
+def aggregate_weights(federation: Federation, **kwargs: Any) -> BaseOperator:
+    """Return the aggregation task on the engine that the federation chose."""
+    engine = AggregateOnSparkConnect if federation.aggregation == "spark-connect" else AggregateBySparkSubmit
+    return engine(task_id="aggregate_weights", **kwargs)

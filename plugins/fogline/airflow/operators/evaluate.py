@@ -1,0 +1,69 @@
+"""Have the fogs score models: a round's candidate, or any version over any window."""
+
+from typing import Any
+
+from airflow.sdk import BaseOperator
+
+from fogline.airflow.connections import open_services
+from fogline.airflow.failures import airflow_failures
+from fogline.airflow.operators.collect import CollectAnswers
+from fogline.airflow.operators.task import FederationTask, describe, log_lines, run_id_of
+from fogline.federation.settings import Federation
+from fogline.messages.plan import EventTimeSpan
+from fogline.messages.seal import Seal
+from fogline.rounds.judge import PlanState
+from fogline.rounds.tables import scores_table
+from fogline.steps.measure import announce_candidate, announce_evaluation, evaluation_key, record_evaluation
+from fogline.steps.services import Services
+
+
+class EvaluateCandidate(CollectAnswers):
+    """Announce the evaluation of base and candidate on the held-out days, and collect the scores."""
+
+    def plan_of(self, services: Services, federation: Federation, dag_run_id: str) -> PlanState:
+        """Return the evaluation of this run's candidate; announced by the first poke."""
+        return announce_candidate(services, federation, dag_run_id)
+
+    def on_sealed(self, services: Services, federation: Federation, dag_run_id: str, seal: Seal) -> None:
+        """Record and show the scores."""
+        scores = record_evaluation(services, seal)
+        log_lines(self.log, scores_table("Held-out days, before and after", scores, federation.target.unit))
+
+
+class AnnounceEvaluation(FederationTask, BaseOperator):
+    """Ask the fogs to score a version over the form's window."""
+
+    ui_color = "#cfe8f3"
+
+    def __init__(self, *, federation_file: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.federation_file = federation_file
+
+    def execute(self, context: Any) -> str:
+        """Announce the plan."""
+        form = context["params"]
+        with airflow_failures():
+            state = announce_evaluation(
+                open_services(),
+                self.federation,
+                run_id_of(context),
+                form["version"],
+                EventTimeSpan(start=form["window_start"], end=form["window_end"]),
+                form["rows"],
+                form["deadline_s"],
+            )
+        log_lines(self.log, describe(state.plan))
+        return state.plan.plan_id
+
+
+class CollectScores(CollectAnswers):
+    """Collect the fogs' scores and show them; the XCom of ``metrics`` holds the totals."""
+
+    def plan_of(self, services: Services, federation: Federation, dag_run_id: str) -> PlanState:
+        """Return the run's evaluation plan."""
+        return self.announced(services, evaluation_key(federation, dag_run_id), dag_run_id, "announce_evaluation")
+
+    def on_sealed(self, services: Services, federation: Federation, dag_run_id: str, seal: Seal) -> None:
+        """Record and show the scores."""
+        scores = record_evaluation(services, seal)
+        log_lines(self.log, scores_table(f"Scores over {seal.plan.window}", scores, federation.target.unit))
