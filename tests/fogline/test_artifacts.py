@@ -1,0 +1,22 @@
+from pathlib import Path
+
+import pytest
+from fogline.artifacts import ArtifactStore, StoreError
+
+
+def test_a_file_is_written_whole_and_read_back(tmp_path: Path) -> None:
+    store = ArtifactStore(f"file://{tmp_path}/models")
+    store.write("a/b/1/seal.json", b"one")
+    store.write("a/b/1/seal.json", b"two")
+    assert store.read("a/b/1/seal.json") == b"two"
+    assert [path.name for path in (tmp_path / "models/a/b/1").iterdir()] == ["seal.json"]
+
+
+def test_an_absent_file_and_an_absent_store_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = ArtifactStore(f"file://{tmp_path}")
+    assert not store.exists("a/result.json")
+    with pytest.raises(StoreError, match=r"no a/result\.json"):
+        store.read("a/result.json")
+    monkeypatch.delenv("FOGLINE_MODEL_STORE", raising=False)
+    with pytest.raises(StoreError, match="FOGLINE_MODEL_STORE is not set"):
+        ArtifactStore.from_environment()
