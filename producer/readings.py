@@ -1,7 +1,7 @@
 """Readings in bulk: Arrow tables of sensor, event time and fields, and the JSON that they become on Kafka."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
@@ -60,9 +60,14 @@ def replay(table: pa.Table, span: Span) -> Iterator[pa.RecordBatch]:
     yield from table.slice(first, max(0, last - first)).to_batches(N_READINGS_PER_BATCH)
 
 
-def in_order(table: pa.Table) -> pa.Table:
-    """Sort readings by event time, then sensor; readings equal in both keep their order."""
-    return table.sort_by([(EVENT_TIME, "ascending"), (SENSOR, "ascending")])
+def merged(tables: Sequence[pa.Table]) -> pa.Table:
+    """Merge readings by event time, then sensor; readings equal in both keep their order.
+
+    A field that one table lacks is missing there.
+    """
+    return pa.concat_tables(tables, promote_options="default").sort_by(
+        [(EVENT_TIME, "ascending"), (SENSOR, "ascending")]
+    )
 
 
 def event_times_us(readings: pa.Table | pa.RecordBatch) -> EventTimes:

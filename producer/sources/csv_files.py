@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from producer.conversion import Columns, Rows, to_readings
 from producer.errors import ProducerError
-from producer.readings import Source, Span, in_order, replay
+from producer.readings import Source, Span, merged, replay
 
 if TYPE_CHECKING:
     import _csv
@@ -32,11 +32,18 @@ def csv_files(paths: Sequence[Path], columns: Columns, delimiter: str) -> Source
     """
 
     def batches(span: Span) -> Iterator[pa.RecordBatch]:
-        tables = [table for path in paths for table in _tables(path, columns, delimiter)]
-        yield from replay(in_order(pa.concat_tables(tables)), span)
+        tables = [_readings(path, columns, delimiter) for path in paths]
+        yield from replay(merged(tables), span)
 
     arguments = {"paths": [str(path.resolve()) for path in paths], "delimiter": delimiter, **columns.described()}
     return Source("csv", arguments, batches)
+
+
+def _readings(path: Path, columns: Columns, delimiter: str) -> pa.Table:
+    tables = list(_tables(path, columns, delimiter))
+    if not tables:
+        raise ProducerError(f"{path}: it holds no readings, only its first line; give a file with rows")
+    return pa.concat_tables(tables)
 
 
 def _tables(path: Path, columns: Columns, delimiter: str) -> Iterator[pa.Table]:

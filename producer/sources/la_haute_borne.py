@@ -15,7 +15,7 @@ import tenacity
 import uv
 
 from producer.errors import ProducerError
-from producer.readings import EVENT_TIME, EVENT_TIME_TYPE, SENSOR, Source, Span, in_order, replay
+from producer.readings import EVENT_TIME, EVENT_TIME_TYPE, SENSOR, Source, Span, merged, replay
 
 log = logging.getLogger(__name__)
 
@@ -110,4 +110,4 @@ def _converted(archive: Path) -> pa.Table:
         table = pyarrow.csv.read_csv(
             member, convert_options=pyarrow.csv.ConvertOptions(column_types=types, include_columns=list(COLUMNS))
         )
-    return in_order(table.rename_columns(list(COLUMNS.values())))
+    return merged([table.rename_columns(list(COLUMNS.values()))])

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from producer.conversion import Columns, Rows, to_readings
 from producer.errors import ProducerError
-from producer.readings import Source, Span, in_order, replay
+from producer.readings import Source, Span, merged, replay
 
 
 def parquet_files(paths: Sequence[Path], columns: Columns) -> Source:
@@ -21,7 +21,7 @@ def parquet_files(paths: Sequence[Path], columns: Columns) -> Source:
     """
 
     def batches(span: Span) -> Iterator[pa.RecordBatch]:
-        yield from replay(in_order(pa.concat_tables([_readings(path, columns) for path in paths])), span)
+        yield from replay(merged([_readings(path, columns) for path in paths]), span)
 
     return Source("parquet", {"paths": [str(path.resolve()) for path in paths], **columns.described()}, batches)
 
