@@ -1,6 +1,7 @@
 """Features and target are SQL over the fields; one engine computes them everywhere (training, scoring, predicting)."""
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +29,23 @@ def reading_schema(fields: list[str]) -> pa.Schema:
     return pa.schema([*columns, *(pa.field(name, pa.float64()) for name in fields)])
 
 
+_engines = threading.local()
+
+
 @contextlib.contextmanager
 def _engine(readings: pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
+    # Kept for its thread: opening one costs several times what the expressions do.
+    if not hasattr(_engines, "connection"):
+        _engines.connection = _open()
+    connection: duckdb.DuckDBPyConnection = _engines.connection
+    connection.register("readings", readings)
+    try:
+        yield connection
+    finally:
+        connection.unregister("readings")
+
+
+def _open() -> duckdb.DuckDBPyConnection:
     # One thread and no access to files or the network: the same bytes each time, and nothing a federation file
     # says can read more than the slice it is given.
     config: dict[str, str | bool | int | float | list[str]] = {
@@ -37,9 +53,7 @@ def _engine(readings: pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
         "enable_external_access": False,
         "lock_configuration": True,
     }
-    with duckdb.connect(":memory:", config=config) as connection:
-        connection.register("readings", readings)
-        yield connection
+    return duckdb.connect(":memory:", config=config)
 
 
 def compute(readings: pa.Table, expressions: dict[str, str]) -> pa.Table:

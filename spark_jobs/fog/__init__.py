@@ -1,0 +1,1 @@
+"""A fog node: it keeps its sensors' readings and answers plans from them."""

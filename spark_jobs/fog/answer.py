@@ -1,0 +1,179 @@
+"""Answers a plan from readings: the same plan over the same readings gives the same bytes."""
+
+import datetime as dt
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from fogline.blocks import Vector
+from fogline.federation.settings import Specification
+from fogline.holdout import held_out_dates
+from fogline.messages.answer import Answer
+from fogline.messages.plan import EventTimeSpan, Plan
+from fogline.messages.weights import BlockedVector
+from fogline.network import Network
+from fogline.sums import Moments
+
+from spark_jobs.fog.checks import check_classes, check_size, check_specification, scaler_of
+from spark_jobs.fog.errors import DeclineError
+from spark_jobs.fog.examples import Rows, rows_of, sensor_days
+from spark_jobs.fog.platform import this_platform
+from spark_jobs.fog.scoring import score
+from spark_jobs.fog.store import ReadingStore
+from spark_jobs.fog.training import round_seed, train
+
+DAY = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Computed:
+    """An answer; ``weights`` are still to be published and then named in it."""
+
+    answer: Answer
+    weights: Vector | None = None
+
+
+class Answerer:
+    """Computes a fog's answers.
+
+    Parameters
+    ----------
+    own
+        What the fog's own file says.
+    fetch
+        Gets a model's parameters.
+    """
+
+    def __init__(
+        self, own: Specification, fog: str, store: ReadingStore, fetch: Callable[[BlockedVector], Vector]
+    ) -> None:
+        self._own, self._fog, self._store, self._fetch = own, fog, store, fetch
+
+    def answer(self, plan: Plan, silent_sensors: tuple[str, ...]) -> Computed:
+        """Answer a plan.
+
+        Raises
+        ------
+        DeclineError
+            The plan can't be answered; the message says why.
+        """
+        check_specification(plan, self._own, self._fog)
+        started = time.perf_counter()
+        readings = self._store.read(self._spans(plan))
+        read = time.perf_counter()
+        rows = rows_of(readings, plan.specification).within(plan.window)
+        weights = None
+        if plan.kind == "train":
+            content, weights = self._train(plan, rows)
+            content["readings"] = sensor_days(_within(readings, plan.window))
+        elif plan.measure == "statistics":
+            content = _statistics(plan, rows)
+        else:
+            content = self._scores(plan, rows)
+        content |= {
+            "silent_sensors": silent_sensors,
+            "platform": this_platform(),
+            "read_s": read - started,
+            "compute_s": time.perf_counter() - read,
+        }
+        return Computed(self._named(plan, content), weights)
+
+    def decline(self, plan: Plan, reason: str, silent_sensors: tuple[str, ...]) -> Answer:
+        """Return the answer that says why there is none."""
+        return self._named(plan, {"kind": "decline", "reason": reason, "silent_sensors": silent_sensors})
+
+    def _named(self, plan: Plan, content: dict[str, Any]) -> Answer:
+        return Answer(plan_id=plan.plan_id, fog=self._fog, specification_sha256=plan.specification_sha256, **content)
+
+    def _spans(self, plan: Plan) -> list[EventTimeSpan]:
+        look_back, end = plan.specification.look_back, plan.window.end
+        if plan.rows != "held_out":
+            return [EventTimeSpan(start=plan.window.start - look_back, end=end)]
+        # A long window has few held-out days; the others need not be read.
+        seed, share = plan.specification.seed, plan.specification.held_out_share
+        dates = {
+            date
+            for sensor in self._own.fogs[self._fog].sensors
+            for date in held_out_dates(seed, sensor, plan.window.start.date(), (end + DAY).date(), share)
+        }
+        midnights = [dt.datetime.combine(date, dt.time(), dt.UTC) for date in sorted(dates)]
+        return [EventTimeSpan(start=at - look_back, end=min(at + DAY, end)) for at in midnights if at < end]
+
+    def _train(self, plan: Plan, rows: Rows) -> tuple[dict[str, Any], Vector]:
+        specification, scaler = plan.specification, scaler_of(plan)
+        if plan.interval is None:
+            raise DeclineError("the train plan names no interval; announce it again")
+        network = Network(len(specification.features), specification.model)
+        vector = self._fetch(plan.model_named("base").weights)
+        check_size("base", vector, network)
+        base = vector.astype(np.float64)
+        labelled = rows.with_target()
+        check_classes(specification, labelled.target)
+        # Test, then train: the base has never seen the new interval.
+        base_scores = score(network, base, scaler, labelled.within(plan.interval))
+        examples = labelled.where(~labelled.held_out)
+        if not len(examples):
+            raise DeclineError(self._why_no_examples(plan, rows))
+        inputs, target = scaler.scale_inputs(examples.columns), scaler.scale_target(examples.target)
+        seed = round_seed(specification.seed, plan.interval.index, self._fog)
+        weights = _to_float32(train(network, base, inputs, target, specification.training, seed), specification)
+        content = {
+            "kind": "update",
+            "n_examples": len(examples),
+            "update_norm_l2": float(np.linalg.norm(weights.astype(np.float64) - base)),
+            "base_scores": base_scores,
+        }
+        return content, weights
+
+    def _why_no_examples(self, plan: Plan, rows: Rows) -> str:
+        place = f"from {plan.window} of {', '.join(self._own.fogs[self._fog].sensors)}"
+        n_labelled = len(rows.with_target())
+        if not len(rows):
+            return f"no readings {place}"
+        if not n_labelled:
+            return f"none of the {len(rows)} readings {place} has a target"
+        return f"all {n_labelled} readings {place} lie on held-out days"
+
+    def _scores(self, plan: Plan, rows: Rows) -> dict[str, Any]:
+        scaler, network = scaler_of(plan), Network(len(plan.specification.features), plan.specification.model)
+        labelled = _counted(plan, rows).with_target()
+        check_classes(plan.specification, labelled.target)
+        scores = {}
+        for model in plan.models:
+            vector = self._fetch(model.weights)
+            check_size(model.name, vector, network)
+            scores[model.name] = score(network, vector.astype(np.float64), scaler, labelled)
+        return {"kind": "scores", "n_examples": len(labelled), "scores": scores}
+
+
+def _statistics(plan: Plan, rows: Rows) -> dict[str, Any]:
+    counted = _counted(plan, rows)
+    statistics = {name: Moments.of(column) for name, column in counted.columns.items()}
+    return {"kind": "statistics", "n_examples": len(counted), "statistics": statistics}
+
+
+def _counted(plan: Plan, rows: Rows) -> Rows:
+    if plan.rows == "all":
+        return rows
+    return rows.where(rows.held_out if plan.rows == "held_out" else ~rows.held_out)
+
+
+def _to_float32(parameters: Any, specification: Specification) -> Vector:
+    with np.errstate(over="ignore"):
+        weights: Vector = parameters.astype(np.float32)
+    if not np.isfinite(weights).all():
+        rate = specification.training.learning_rate
+        raise DeclineError(f"training diverged: weights are not finite; lower training.learning_rate (it is {rate:g})")
+    return weights
+
+
+def _within(readings: pa.Table, window: EventTimeSpan) -> pa.Table:
+    # The column has no zone, so its bounds have none either.
+    start, end = (pa.scalar(time.replace(tzinfo=None), pa.timestamp("us")) for time in (window.start, window.end))
+    return readings.filter(
+        pc.and_(pc.greater_equal(readings["event_time"], start), pc.less(readings["event_time"], end))
+    )

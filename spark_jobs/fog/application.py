@@ -1,0 +1,143 @@
+"""One Spark application that runs one or several fogs of a federation."""
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fogline.federation import Federation
+from fogline.kafka.publish import Publisher
+from fogline.kafka.read import open_consumer, partitions_of
+from fogline.kafka.topics import SENSOR_DATA_REJECTED
+from pyspark.sql import SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+
+from spark_jobs.fog.environment import Environment
+from spark_jobs.fog.folder import FogFolder
+from spark_jobs.fog.ingest import BatchWriter, LossListener, records_of, start_query
+from spark_jobs.fog.node import FogNode
+from spark_jobs.fog.readings import ReadingJudge
+from spark_jobs.fog.state import FogState
+from spark_jobs.fog.store import ReadingStore
+
+LOG = logging.getLogger("fog_node")
+SESSION = {
+    "spark.ui.enabled": "false",
+    "spark.sql.shuffle.partitions": "1",
+    # A query that runs for years must not keep a history of its batches in memory.
+    "spark.sql.streaming.numRecentProgressUpdates": "1",
+    "spark.ui.retainedJobs": "10",
+    "spark.ui.retainedStages": "10",
+    "spark.ui.retainedTasks": "100",
+    "spark.sql.ui.retainedExecutions": "10",
+}
+
+
+@dataclass(frozen=True)
+class Fog:
+    """The parts of one fog."""
+
+    name: str
+    topic: str
+    folder: FogFolder
+    state: FogState
+    writer: BatchWriter
+    node: FogNode
+
+
+class Application:
+    """Fogs of one federation in this process.
+
+    Raises
+    ------
+    FoglineError
+        A folder is in use or another's, the broker does not answer, or a topic is missing.
+    """
+
+    def __init__(self, federation: Federation, fogs: Sequence[str], environment: Environment) -> None:
+        self._federation, self._environment = federation, environment
+        self._check_topics(fogs)
+        self._edge_publisher = Publisher(environment.edge, idempotent=True)
+        self._fogs = [self._assemble(fog) for fog in fogs]
+        self._ended = threading.Event()
+        self._fault: str | None = None
+
+    def end(self, fault: str | None = None) -> None:
+        """Make `run` return; the first fault told is the one it reports."""
+        if not self._ended.is_set():
+            self._fault = fault
+            self._ended.set()
+
+    def run(self) -> str | None:
+        """Run until `end`; return the fault, or None after a clean end."""
+        session = _session(f"fogline {self._federation.federation} {' '.join(fog.name for fog in self._fogs)}")
+        try:
+            queries = [self._start(session, fog) for fog in self._fogs]
+            threading.Thread(target=self._watch, args=(session, queries), daemon=True).start()
+            self._ended.wait()
+        finally:
+            for fog in self._fogs:
+                fog.node.stop()
+            self._stop(session)
+        return self._fault
+
+    def _assemble(self, name: str) -> Fog:
+        federation, environment = self._federation, self._environment
+        topic = federation.fogs[name].topic
+        folder = FogFolder(environment.data, federation.federation, name, topic)
+        state = FogState(folder.state)
+        store = ReadingStore(folder.readings, federation.fields, federation.lateness)
+        judge = ReadingJudge(federation.fields)
+        writer = BatchWriter(name, topic, folder, judge, store, state, self._edge_publisher)
+        return Fog(name, topic, folder, state, writer, FogNode(federation, name, store, state, environment.cloud))
+
+    def _check_topics(self, fogs: Sequence[str]) -> None:
+        with open_consumer(self._environment.edge) as consumer:
+            for topic in sorted({self._federation.fogs[fog].topic for fog in fogs} | {SENSOR_DATA_REJECTED}):
+                partitions_of(consumer, topic)
+
+    def _start(self, session: SparkSession, fog: Fog) -> StreamingQuery:
+        sensors = self._federation.fogs[fog.name].sensors
+        records = records_of(session, self._environment.edge["bootstrap.servers"], fog.topic, sensors)
+        query = start_query(records, fog.name, fog.folder, fog.writer)
+        fog.node.start(self.end)
+        n_kept, n_rejected = fog.state.totals()
+        logging.getLogger(fog.name).info(
+            "started: sensors %s, %d readings kept and %d records quarantined so far, data in %s",
+            ", ".join(sensors),
+            n_kept,
+            n_rejected,
+            fog.folder.path,
+        )
+        return query
+
+    def _watch(self, session: SparkSession, queries: Sequence[StreamingQuery]) -> None:
+        try:
+            session.streams.awaitAnyTermination()
+        except Exception as error:
+            # The query's own message repeats the plan and both stacks; its cause is in the log before this line.
+            self.end(f"ingest ended: {str(error).splitlines()[0]}")
+        else:
+            self.end()
+
+    def _stop(self, session: SparkSession) -> None:
+        try:
+            for query in session.streams.active:
+                query.stop()
+            session.stop()
+        except Exception as error:
+            # Java may have gone first: a signal to the whole process group reaches both.
+            LOG.debug("Spark was gone already: %s", error)
+        for fog in self._fogs:
+            fog.state.close()
+            fog.folder.close()
+
+
+def _session(name: str) -> SparkSession:
+    builder = SparkSession.builder.appName(name)
+    for key, value in SESSION.items():
+        builder = builder.config(key, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("WARN")
+    session.streams.addListener(LossListener())
+    return session

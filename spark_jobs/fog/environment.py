@@ -1,0 +1,58 @@
+"""What a fog node is told from outside: the brokers, its data folder, its federation's file."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fogline.federation import Federation, load_federation
+from fogline.kafka.clients import ClientConfig, config_from_environment
+
+from spark_jobs.fog.errors import FogError
+
+EDGE_VARIABLE = "FOGLINE_EDGE_KAFKA_BOOTSTRAP_SERVERS"
+DATA_VARIABLE = "FOGLINE_FOG_DATA"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Clients' settings of the cloud's broker and the edge's, and the folder of the fogs' data."""
+
+    cloud: ClientConfig
+    edge: ClientConfig
+    data: Path
+
+    @classmethod
+    def read(cls) -> "Environment":
+        """Read the environment variables.
+
+        Raises
+        ------
+        FoglineError
+            A variable is not set.
+        """
+        cloud = config_from_environment()
+        edge = os.environ.get(EDGE_VARIABLE)
+        data = os.environ.get(DATA_VARIABLE)
+        if not data:
+            raise FogError(f"{DATA_VARIABLE} is not set; give it a folder that this fog's readings may fill")
+        return cls(cloud, {**cloud, "bootstrap.servers": edge} if edge else cloud, Path(data).absolute())
+
+
+def load_fogs(folder: Path, name: str, fogs: Sequence[str]) -> Federation:
+    """Load a federation's file and check that the fogs are in it.
+
+    Raises
+    ------
+    FoglineError
+        There is no such file, it has a fault, or a fog is not in it.
+    """
+    path = folder / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(found.stem for found in folder.glob("*.yaml"))) or "none"
+        raise FogError(f"--federation {name}: there is no {path}; there: {known}")
+    federation = load_federation(path)
+    for fog in fogs:
+        if fog not in federation.fogs:
+            raise FogError(f"--fog {fog}: {path.name} has no such fog; it has {', '.join(federation.fogs)}")
+    return federation

@@ -1,0 +1,59 @@
+"""Run fog nodes: ingest readings and answer plans until told to end.
+
+``spark-submit spark_jobs/fog_node.py --federation wind_farm --fog fog-1 [--fog fog-2 …]``
+"""
+
+import argparse
+import logging
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from fogline.errors import FoglineError
+
+from spark_jobs.fog.application import Application
+from spark_jobs.fog.environment import Environment, load_fogs
+
+FEDERATIONS = Path(__file__).resolve().parents[1] / "dags" / "federations"
+LOG = logging.getLogger("fog_node")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run until a signal (returns 0); a wrong setting, a dead query or a dead thread returns 1."""
+    arguments = _parse(argv)
+    _log_to_stderr()
+    try:
+        federation = load_fogs(arguments.federations, arguments.federation, arguments.fog)
+        application = Application(federation, arguments.fog, Environment.read())
+    except FoglineError as error:
+        LOG.error("%s", error)
+        return 1
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: application.end())
+    fault = application.run()
+    if fault:
+        LOG.error("%s", fault)
+        return 1
+    LOG.info("ended")
+    return 0
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Run fog nodes: ingest readings and answer plans.")
+    parser.add_argument("--federation", required=True, help="name of the federation's file, without .yaml")
+    parser.add_argument("--fog", required=True, action="append", help="a fog of that file; may be given again")
+    parser.add_argument("--federations", type=Path, default=FEDERATIONS, help="folder of the files (%(default)s)")
+    return parser.parse_args(argv)
+
+
+def _log_to_stderr() -> None:
+    logging.Formatter.converter = time.gmtime
+    logging.basicConfig(level=logging.INFO, format="%(asctime)sZ %(levelname)s %(name)s: %(message)s", force=True)
+    # It reports each call to Java.
+    logging.getLogger("py4j").setLevel(logging.WARNING)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
