@@ -42,7 +42,7 @@ def test_the_file_holds_what_the_model_is(model: GlobalModel) -> None:
 def test_other_files_and_changed_ones_are_refused(model: GlobalModel, tmp_path: Path) -> None:
     data = bytearray(model.to_bytes())
     data[-1] ^= 1
-    with pytest.raises(ModelFileError, match="does not match|do not match"):
+    with pytest.raises(ModelFileError, match="do not match"):
         fogline.model.from_bytes(bytes(data), "here")
     with pytest.raises(ModelFileError, match="is no safetensors file"):
         fogline.model.from_bytes(b"hello", "here")

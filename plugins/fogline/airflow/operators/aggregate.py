@@ -7,7 +7,6 @@ from airflow.providers.apache.spark.hooks.spark_connect import SparkConnectHook
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
-from airflow.sdk.types import Logger
 
 from fogline.airflow.connections import SPARK, SPARK_CONNECT, open_services, require_connection
 from fogline.airflow.failures import airflow_failures
@@ -22,6 +21,7 @@ from fogline.steps.services import Services
 from fogline.steps.train import training_key
 
 if TYPE_CHECKING:
+    from airflow.sdk.types import Logger
     from pyspark.sql import SparkSession as ClassicSession
 
 JOB = Path(__file__).parents[4] / "spark_jobs" / "aggregate_round.py"
@@ -35,7 +35,7 @@ class AggregatesRound(FederationTask):
         """Return the seal to aggregate."""
         return sealed_plan(services, training_key(self.federation), run_id_of(context), "collect_weights")
 
-    def finish(self, services: Services, seal: Seal, log: Logger) -> None:
+    def finish(self, services: Services, seal: Seal, log: "Logger") -> None:
         """Record the result and say what came of it.
 
         Raises

@@ -1,12 +1,13 @@
 """What every Fogline task has: its federation, its services, and a log of plain lines."""
 
 from pathlib import Path
-from typing import Any
-
-from airflow.sdk.types import Logger
+from typing import TYPE_CHECKING, Any
 
 from fogline.federation import Federation, load_federation
 from fogline.messages.plan import Plan
+
+if TYPE_CHECKING:
+    from airflow.sdk.types import Logger
 
 
 class FederationTask:
@@ -23,7 +24,7 @@ class FederationTask:
         return load_federation(Path(self.federation_file))
 
 
-def log_lines(log: Logger, text: str) -> None:
+def log_lines(log: "Logger", text: str) -> None:
     """Log a text of several lines, each as a line of its own."""
     for line in text.splitlines():
         log.info("%s", line)

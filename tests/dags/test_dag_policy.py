@@ -1,0 +1,85 @@
+"""Every DAG is one that operators can live with; what a round is can be read off its tasks."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+ROUND = ["announce_round", "collect_weights", "aggregate_weights", "evaluate_candidate", "publish_global_model"]
+
+
+@pytest.fixture(scope="module")
+def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with pytest.MonkeyPatch.context() as patch:
+        home = tmp_path_factory.mktemp("airflow")
+        patch.setenv("AIRFLOW_HOME", str(home))
+        yield home
+
+
+def load_dags(folder: Path) -> dict[str, Any]:
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(str(folder), safe_mode=False)
+    assert bag.import_errors == {}
+    return dict(bag.dags)
+
+
+@pytest.fixture(scope="module")
+def dags(airflow_home: Path) -> dict[str, Any]:
+    return load_dags(REPOSITORY / "dags")
+
+
+def test_the_federation_has_its_three_dags(dags: dict[str, Any]) -> None:
+    assert sorted(dags) == [
+        "evaluate_model__wind_farm",
+        "federated_round__wind_farm",
+        "initialise_federation__wind_farm",
+    ]
+
+
+def test_a_round_is_five_tasks_in_a_row(dags: dict[str, Any]) -> None:
+    dag = dags["federated_round__wind_farm"]
+    assert dag.task_ids == ROUND
+    assert [sorted(task.downstream_task_ids) for task in dag.tasks] == [[one] for one in ROUND[1:]] + [[]]
+
+
+def test_every_dag_has_what_operators_need(dags: dict[str, Any]) -> None:
+    for dag in dags.values():
+        assert dag.doc_md and dag.description and dag.max_active_runs == 1 and not dag.catchup
+        assert {"fogline", "wind_farm"} <= set(dag.tags)
+        for name, param in dag.params.items():
+            resolved = dag.params.get_param(name)
+            assert resolved.schema.get("title") and resolved.description, (name, param)
+        for task in dag.tasks:
+            assert task.owner == "wind-operations"
+            assert task.execution_timeout is not None and task.retries > 0
+
+
+def test_sensors_hold_no_worker_while_they_wait(dags: dict[str, Any]) -> None:
+    sensors = [
+        task for dag in dags.values() for task in dag.tasks if "collect" in task.task_id or "candidate" in task.task_id
+    ]
+    assert len(sensors) == 4
+    assert all(task.mode == "reschedule" for task in sensors)
+
+
+def test_a_broken_federation_file_is_a_dag_that_says_why(airflow_home: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "dags"
+    shutil.copytree(REPOSITORY / "dags", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "federations" / "orchard.yaml").write_text("description: An orchard\n")
+    dags = load_dags(folder)
+    assert "federated_round__wind_farm" in dags
+    assert "orchard.yaml: start: is missing; add it" in dags["federation_file_is_broken__orchard"].doc_md
+
+
+def test_the_engine_is_the_federations_choice(airflow_home: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "dags"
+    shutil.copytree(REPOSITORY / "dags", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    file = folder / "federations" / "wind_farm.yaml"
+    file.write_text(file.read_text().replace("aggregation: spark-submit", "aggregation: spark-connect"))
+    task = load_dags(folder)["federated_round__wind_farm"].get_task("aggregate_weights")
+    assert type(task).__name__ == "AggregateOnSparkConnect"
+    assert Path(task.federation_file).is_absolute()

@@ -1,0 +1,86 @@
+"""Drive a federation through the steps of its rounds, with stand-in fogs and the aggregation's arithmetic in numpy."""
+
+import numpy as np
+from fogline.messages.plan import EventTimeSpan, Interval
+from fogline.messages.seal import Candidate, FogContribution, Result, Seal
+from fogline.model import GlobalModel, Lineage
+from fogline.rounds.judge import PlanState
+from fogline.steps import aggregate, measure
+from fogline.steps.collect import Collector
+from fogline.steps.initialise import commit_first_model
+from fogline.steps.publish import Publication, publish_candidate
+from fogline.steps.train import OpenRound, announce_round
+
+from tests.support.cloud import Cloud
+
+POLL_S = 20.0
+
+
+def initialise(cloud: Cloud, run: str = "init") -> Publication:
+    """Commit version 0."""
+    window = EventTimeSpan(start=cloud.federation.start, end=cloud.federation.start + cloud.federation.interval)
+    state = measure.announce_statistics(cloud.services, cloud.federation, run, window, 20)
+    cloud.fog_a.statistics(state.plan, [1.0, 3.0])
+    cloud.fog_b.statistics(state.plan, [2.0])
+    return commit_first_model(cloud.services, cloud.federation, run, collect(cloud, state))
+
+
+def open_round(cloud: Cloud, run: str, requested: Interval | None = None) -> OpenRound:
+    """Announce a round."""
+    return announce_round(cloud.services, cloud.federation, run, requested, lambda other: False)
+
+
+def collect(cloud: Cloud, state: PlanState) -> Seal:
+    """Collect until the plan closes."""
+    seal = Collector(cloud.services, state).poll_for(POLL_S)
+    assert seal is not None
+    return seal
+
+
+def aggregate_in_numpy(cloud: Cloud, seal: Seal, parameters: list[float]) -> Result:
+    """Leave what the Spark job would leave, for a candidate that the test chooses."""
+    base = seal.plan.model_named("base")
+    model = GlobalModel(
+        parameters=np.asarray(parameters, np.float32),
+        specification=seal.plan.specification,
+        scaler=seal.plan.scaler,  # type: ignore[arg-type]
+        lineage=Lineage(
+            federation=seal.plan.federation,
+            branch=seal.plan.branch,
+            plan_id=seal.plan.plan_id,
+            base_digest=base.weights.digest,
+            seal_digest=seal.digest(),
+        ),
+    )
+    path = f"models/{model.digest}.safetensors"
+    cloud.services.store.write(path, model.to_bytes())
+    n_examples = sum(answer.n_examples for answer in seal.answers)
+    result = Result(
+        plan_id=seal.plan.plan_id,
+        seal_digest=seal.digest(),
+        candidate=Candidate(digest=model.digest, n_parameters=model.parameters.size, n_examples=n_examples, path=path),
+        contributions=tuple(
+            FogContribution(fog=a.fog, n_examples=a.n_examples, share=a.n_examples / n_examples, update_norm_l2=None)
+            for a in seal.answers
+        ),
+    )
+    cloud.services.store.write(aggregate.result_path(seal.plan.plan_id), result.to_bytes())
+    return aggregate.record_result(cloud.services, seal)
+
+
+def evaluate(cloud: Cloud, run: str) -> Seal:
+    """Have the stand-ins score the candidate."""
+    state = measure.announce_candidate(cloud.services, cloud.federation, run)
+    for fog in (cloud.fog_a, cloud.fog_b):
+        fog.scores(state.plan, {"base": 2.0, "candidate": 1.0})
+    return collect(cloud, state)
+
+
+def whole_round(cloud: Cloud, run: str, parameters: list[float], requested: Interval | None = None) -> Publication:
+    """Run a round from announcement to publication."""
+    opened = open_round(cloud, run, requested)
+    cloud.fog_a.update(opened.state.plan, parameters, 100)
+    cloud.fog_b.update(opened.state.plan, parameters, 300)
+    aggregate_in_numpy(cloud, collect(cloud, opened.state), parameters)
+    evaluate(cloud, run)
+    return publish_candidate(cloud.services, cloud.federation, run)
