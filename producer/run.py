@@ -115,7 +115,7 @@ def _announce(stream: Stream, config: ClientConfig, progress: _Progress) -> None
 
 def _send(source: Source, span: Span, delivery: Delivery, pacer: Pacer, position: Position | None, stop: Event) -> None:
     rest = span if position is None else replace(span, start=position.event_time)
-    for batch in _undelivered(source.batches(rest), position):
+    for batch in undelivered(source.batches(rest), position):
         messages, times_us = encode(batch), event_times_us(batch)
         n_sent = 0
         while n_sent < len(messages):
@@ -131,8 +131,8 @@ def _send(source: Source, span: Span, delivery: Delivery, pacer: Pacer, position
             n_sent += n_due
 
 
-def _undelivered(batches: Iterator[pa.RecordBatch], position: Position | None) -> Iterator[pa.RecordBatch]:
-    """Leave out the readings at the position's event time that were delivered; batches start at that time."""
+def undelivered(batches: Iterator[pa.RecordBatch], position: Position | None) -> Iterator[pa.RecordBatch]:
+    """Leave out the readings before a position; the batches start at its event time."""
     n_left = position.n_at_event_time if position else 0
     for batch in batches:
         n_skipped = 0

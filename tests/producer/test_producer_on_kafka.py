@@ -160,18 +160,3 @@ def test_a_refused_reading_ends_the_producer(kafka: str, start: Start, tmp_path:
     assert process.returncode == 1
     assert f"Error: topic {name} on {kafka}: a reading was not delivered: " in said
     assert not list(tmp_path.glob("state/*.json"))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--speed", "0"], "'0' is no speed"),
-        (["--from", "yesterday"], "'yesterday' is no time in ISO 8601"),
-        (["--from", "2024-02-01", "--to", "2024-01-01"], "is not after --from"),
-    ],
-)
-def test_a_bad_option_is_named(start: Start, arguments: list[str], message: str) -> None:
-    process = start("unused:1", *synthetic("sensor-data", *arguments))
-    _, said = process.communicate(timeout=DEADLINE_S)
-    assert process.returncode == 2
-    assert message in said
