@@ -48,9 +48,10 @@ def uv_command(tools: Path, *arguments: str) -> None:
     """
     environment = os.environ | {"UV_CACHE_DIR": str(tools / "cache" / "uv"), "UV_PYTHON_DOWNLOADS": "never"}
     environment.pop("VIRTUAL_ENV", None)
-    subprocess.run(
-        [str(tools / "bootstrap" / "bin" / "uv"), *arguments], env=environment, check=True, stdout=sys.stderr
-    )
+    # On a terminal it shows its progress, elsewhere its errors alone.
+    quiet = [] if sys.stderr.isatty() else ["--quiet"]
+    uv = str(tools / "bootstrap" / "bin" / "uv")
+    subprocess.run([uv, *quiet, *arguments], env=environment, check=True, stdout=sys.stderr)
 
 
 def locked_requirement(name: str) -> str:

@@ -3,6 +3,7 @@
 import functools
 import os
 import secrets
+import shlex
 import sys
 from pathlib import Path
 
@@ -120,8 +121,13 @@ class Parts:
             Program("spark-connect", self.spark.connect_server(settings.spark_connect_port)),
         ]
         orchestration = [Program(f"airflow-{name}", self.airflow.command(name)) for name in airflow.PROGRAMS]
-        producer = [sys.executable, str(REPOSITORY / "producer" / "sensor_producer.py"), settings.producer_source]
-        return [*servers, *orchestration, *self._fogs(separate), Program("producer", [*producer, "--topic", TOPIC])]
+        return [*servers, *orchestration, *self._fogs(separate), self._producer()]
+
+    def _producer(self) -> Program:
+        main = str(REPOSITORY / "producer" / "sensor_producer.py")
+        command = [sys.executable, main, *shlex.split(self.settings.producer_source), "--topic", TOPIC]
+        # A replay that has nothing left to send ends at once and well; a wrong option (2) won't get better by itself.
+        return Program("producer", command, settle_s=0, final_exit_codes=(0, 2))
 
     def _fogs(self, separate: bool) -> list[Program]:
         from fogline.federation import load_federation
@@ -131,9 +137,11 @@ class Parts:
         groups = {fog: [fog] for fog in fogs} if separate else {"fog": fogs}
         main = str(REPOSITORY / "spark_jobs" / "fog_node.py")
         return [
-            Program(
-                group,
-                self.spark.submit(main, "--federation", name, *(part for fog in members for part in ("--fog", fog))),
-            )
+            # Spark alone takes seconds to come up before a wrong setting can end it.
+            Program(group, self.spark.submit(main, "--federation", name, *_options("--fog", members)), settle_s=15)
             for group, members in groups.items()
         ]
+
+
+def _options(flag: str, values: list[str]) -> list[str]:
+    return [part for value in values for part in (flag, value)]

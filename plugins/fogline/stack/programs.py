@@ -19,12 +19,19 @@ class Program:
         The system user to run as; None is the current one.
     stop_signal
         The signal that asks it to end.
+    settle_s
+        An end sooner than this after its start is a failed start: three of them and the supervisor gives up. With 0
+        every start counts as good.
+    final_exit_codes
+        An end with one of these is final; after another the program is started again.
     """
 
     name: str
     command: list[str]
     user: str | None = None
     stop_signal: str = "TERM"
+    settle_s: int = 1
+    final_exit_codes: tuple[int, ...] = (0,)
 
 
 def addresses(settings: Settings) -> dict[str, str]:

@@ -28,18 +28,20 @@ class Readiness:
         for name in names:
             self._program(name, checks[name], SERVER_DEADLINE_S)
 
-    def programs(self, names: Iterable[str]) -> None:
-        """Wait until the named programs run, and those that listen take connections."""
-        checks = {
-            "spark-connect": lambda: listening(self.parts.settings.spark_connect_port),
-            "airflow-api-server": lambda: "api-server" not in self._api().unhealthy(),
-        }
+    def listeners(self) -> None:
+        """Wait until Spark Connect and Airflow's API server take connections."""
+        port = self.parts.settings.spark_connect_port
+        self._program("spark-connect", lambda: listening(port), START_DEADLINE_S)
+        self._program("airflow-api-server", lambda: "api-server" not in self._api.unhealthy(), START_DEADLINE_S)
+
+    def settled(self, names: Iterable[str]) -> None:
+        """Wait until each of the named programs has run as long as it takes to trust it, or has ended well."""
         for name in names:
-            self._program(name, checks.get(name, functools.partial(self._runs, name)), START_DEADLINE_S)
+            self._program(name, functools.partial(self._runs, name), START_DEADLINE_S)
 
     def airflow(self) -> None:
         """Wait until every part of Airflow reports itself healthy and the federation's DAG has been parsed."""
-        api = self._api()
+        api = self._api
         log = self.supervisor.log("airflow-scheduler")
         try:
             wait_until(lambda: not api.unhealthy(), what="Airflow", deadline_s=START_DEADLINE_S, log=log)
@@ -66,8 +68,9 @@ class Readiness:
         wait_until(alive_and_ready, what=name, deadline_s=deadline_s, log=self.supervisor.log(name))
 
     def _runs(self, name: str) -> bool:
-        # A short replay may have ended well before it is looked at.
-        return self.supervisor.state(name).state in {"RUNNING", "EXITED"}
+        state = self.supervisor.state(name)
+        return state.state == "RUNNING" or state.ended_well
 
+    @functools.cached_property
     def _api(self) -> AirflowApi:
         return AirflowApi(self.parts.settings.airflow_url, AIRFLOW_USER, self.parts.airflow.password)

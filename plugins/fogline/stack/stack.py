@@ -98,7 +98,7 @@ class Stack:
     def _stop(self) -> bool:
         ran = self.supervisor.running()
         if ran:
-            self.supervisor.stop()
+            self.supervisor.stop(last=SERVERS)
         stragglers = processes.of_home(self.settings.home)
         alive = processes.end(stragglers)
         if alive:
@@ -131,10 +131,11 @@ class Stack:
         names = [state.name for state in self.supervisor.states() if state.name not in SERVERS]
         rest = [name for name in names if producer or name != PRODUCER]
         started += self._start(rest)
-        with self._step("Spark Connect, Airflow and fogs"):
-            self.ready.programs(rest)
+        with self._step("Spark Connect and Airflow"):
+            self.ready.listeners()
         with self._step("Airflow's health and DAGs"):
             self.ready.airflow()
+        self.ready.settled(rest)
         return bool(started)
 
     def _fill(self) -> None:

@@ -135,11 +135,23 @@ class Supervisor:
         if found.state in ENDED and not found.ended_well:
             raise StackError(f"{name} ended (exit code {found.exit_code}) and stays down{log_tail(self.log(name))}")
 
-    def stop(self) -> None:
-        """Stop every program in the reverse order of its start, then the supervisor, and wait for its end."""
-        own = psutil.Process(self._server().getPID())
-        self._server().shutdown()
-        # Its programs are asked one after another; what outlives this is the caller's to kill.
+    def stop(self, last: Iterable[str]) -> None:
+        """Stop all programs at once except ``last``, then those, then the supervisor, and wait for its end."""
+        server = self._server()
+        own = psutil.Process(server.getPID())
+        clients = [state.name for state in self.states() if state.pid and state.name not in last]
+        for name in clients:
+            # It may have ended on its own meanwhile.
+            with contextlib.suppress(xmlrpc.client.Fault):
+                server.stopProcess(name, False)
+
+        def ended() -> bool:
+            return not any(state.pid for state in self.states() if state.name in clients)
+
+        # What outlives this is the caller's to kill.
+        with contextlib.suppress(StackError):
+            wait_until(ended, what="the programs' end", deadline_s=STOP_S + 5)
+        server.shutdown()
         with contextlib.suppress(psutil.TimeoutExpired):
             own.wait(timeout=STOP_ALL_S)
 
@@ -178,10 +190,9 @@ class Supervisor:
             "directory": "/" if program.user else self.settings.home,
             "priority": priority,
             "autostart": False,
-            # An exit code of 0 is the end of a finite work, such as a replay; anything else is a crash.
             "autorestart": "unexpected",
-            "exitcodes": 0,
-            "startsecs": 1,
+            "exitcodes": ",".join(str(code) for code in program.final_exit_codes),
+            "startsecs": program.settle_s,
             "startretries": 3,
             "stopsignal": program.stop_signal,
             "stopwaitsecs": STOP_S,
