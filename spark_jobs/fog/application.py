@@ -15,6 +15,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from spark_jobs.fog.environment import Environment
 from spark_jobs.fog.folder import FogFolder
 from spark_jobs.fog.ingest import BatchWriter, LossListener, records_of, start_query
+from spark_jobs.fog.models import ModelCache
 from spark_jobs.fog.node import FogNode
 from spark_jobs.fog.readings import ReadingJudge
 from spark_jobs.fog.state import FogState
@@ -58,6 +59,7 @@ class Application:
         self._federation, self._environment = federation, environment
         self._check_topics(fogs)
         self._edge_publisher = Publisher(environment.edge, idempotent=True)
+        self._models = ModelCache(environment.cloud)
         self._fogs = [self._assemble(fog) for fog in fogs]
         self._ended = threading.Event()
         self._fault: str | None = None
@@ -89,7 +91,8 @@ class Application:
         store = ReadingStore(folder.readings, federation.fields, federation.lateness)
         judge = ReadingJudge(federation.fields)
         writer = BatchWriter(name, topic, folder, judge, store, state, self._edge_publisher)
-        return Fog(name, topic, folder, state, writer, FogNode(federation, name, store, state, environment.cloud))
+        node = FogNode(federation, name, store, state, self._models, environment.cloud)
+        return Fog(name, topic, folder, state, writer, node)
 
     def _check_topics(self, fogs: Sequence[str]) -> None:
         with open_consumer(self._environment.edge) as consumer:

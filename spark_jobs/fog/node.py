@@ -3,62 +3,55 @@
 import logging
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
-from fogline.blocks import Vector
 from fogline.errors import FoglineError
 from fogline.federation.settings import Federation
 from fogline.kafka.clients import ClientConfig
 from fogline.kafka.publish import Publisher, Record
 from fogline.kafka.read import Cursor, Received, TailReader, open_consumer
 from fogline.kafka.topics import MODEL_UPDATES, MODEL_WEIGHTS, N_WEIGHTS_PARTITIONS, ROUND_PLANS
-from fogline.kafka.vectors import fetch_vector, send_vector
+from fogline.kafka.vectors import send_vector
 from fogline.messages.answer import Answer
 from fogline.messages.base import MessageError
 from fogline.messages.plan import Plan
-from fogline.messages.weights import BlockedVector
 
 from spark_jobs.fog.answer import Answerer, Computed
+from spark_jobs.fog.models import ModelCache
 from spark_jobs.fog.plans import AnnouncedPlan, PlanBoard, behind
 from spark_jobs.fog.state import FogState
 from spark_jobs.fog.store import ReadingStore
 
 POLL_S = 1.0
 RETRY_S = 2.0
-# A train plan and the evaluation after it name three models between them.
-N_CACHED_MODELS = 4
 # The broker answers a fetch at once when a record arrives; until then one question in half a second is enough.
 TAIL_CONFIG = {"fetch.wait.max.ms": "500"}
 
 
-class ModelCache:
-    """The last few models by digest."""
-
-    def __init__(self, config: ClientConfig) -> None:
-        self._config = config
-        self._models: OrderedDict[str, Vector] = OrderedDict()
-
-    def __call__(self, weights: BlockedVector) -> Vector:
-        """Return a model's parameters, from Kafka if need be."""
-        if weights.digest not in self._models:
-            self._models[weights.digest] = fetch_vector(self._config, weights)
-        self._models.move_to_end(weights.digest)
-        while len(self._models) > N_CACHED_MODELS:
-            self._models.popitem(last=False)
-        return self._models[weights.digest]
-
-
 class FogNode:
-    """Answers the plans of one fog."""
+    """Answers the plans of one fog.
+
+    Parameters
+    ----------
+    models
+        May be shared with other fogs.
+    config
+        The cloud's broker.
+    """
 
     def __init__(
-        self, federation: Federation, fog: str, store: ReadingStore, state: FogState, config: ClientConfig
+        self,
+        federation: Federation,
+        fog: str,
+        store: ReadingStore,
+        state: FogState,
+        models: ModelCache,
+        config: ClientConfig,
     ) -> None:
         self._federation, self._fog, self._state, self._config = federation.federation, fog, state, config
         self._sensors: Sequence[str] = federation.fogs[fog].sensors
         self._board = PlanBoard(fog, self._sensors)
-        self._answerer = Answerer(federation.specification(), fog, store, ModelCache(config))
+        self._answerer = Answerer(federation.specification(), fog, store, models.fetch)
         self._publisher = Publisher(config, idempotent=True)
         self._stopping = threading.Event()
         self._log = logging.getLogger(fog)

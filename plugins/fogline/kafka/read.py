@@ -108,7 +108,8 @@ def read_exact(
         consumer.assign([TopicPartition(topic, p, min(many)) for p, many in offsets.items() if many])
         deadline = time.monotonic() + timeout_s
         while len(found) < len(wanted):
-            for message in consumer.consume(500, 0.1):
+            # Never more than is missing: librdkafka waits for the whole number until the time is over.
+            for message in consumer.consume(min(500, len(wanted) - len(found)), 0.1):
                 record = received(message)
                 if (record.partition, record.offset) in wanted:
                     found[record.partition, record.offset] = record
