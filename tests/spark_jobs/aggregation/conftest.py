@@ -1,8 +1,8 @@
 """Sealed rounds on a real broker, and Spark sessions to aggregate them."""
 
 import datetime as dt
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -10,13 +10,16 @@ from fogline.artifacts import ArtifactStore
 from fogline.blocks import vector_digest
 from fogline.federation.settings import Specification
 from fogline.kafka.publish import Publisher
-from fogline.kafka.topics import MODEL_WEIGHTS, N_WEIGHTS_PARTITIONS
+from fogline.kafka.topics import MODEL_WEIGHTS, N_WEIGHTS_PARTITIONS, ensure_topics
 from fogline.kafka.vectors import send_vector
 from fogline.messages.answer import Answer
 from fogline.messages.plan import EventTimeSpan, ModelReference, Plan
 from fogline.messages.seal import Seal
 from fogline.messages.weights import BlockedVector, BlockLocation
 from fogline.scaling import Scale, Scaler
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 UTC = dt.UTC
 
@@ -115,24 +118,18 @@ def new_round(store: ArtifactStore, kafka_config: Mapping[str, str]) -> NewRound
     return make
 
 
-# TEMPORARY
 @pytest.fixture(scope="session")
-def kafka_config():
-    import os
-
-    from fogline.kafka.topics import ensure_topics
-
-    config = {"bootstrap.servers": os.environ["FOGLINE_KAFKA_BOOTSTRAP_SERVERS"]}
-    ensure_topics(config["bootstrap.servers"])
-    return config
+def kafka_config(kafka: str) -> dict[str, str]:
+    """A client configuration for the session's broker, which has the declared topics."""
+    ensure_topics(kafka)
+    return {"bootstrap.servers": kafka}
 
 
 @pytest.fixture(scope="session")
-def spark():
-    import os
-
+def spark() -> Iterator["SparkSession"]:
+    """A session with the stack's configuration; with SPARK_REMOTE set, one on that Connect server."""
     from pyspark.sql import SparkSession
 
-    if os.environ.get("REMOTE"):
-        return SparkSession.builder.remote(os.environ["REMOTE"]).getOrCreate()
-    return SparkSession.builder.getOrCreate()
+    session = SparkSession.builder.getOrCreate()
+    yield session
+    session.stop()

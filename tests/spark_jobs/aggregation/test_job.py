@@ -9,6 +9,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 from fogline import model
 from fogline.artifacts import ArtifactStore, StoreError
+from fogline.blocks import BLOCK_N_PARAMETERS
 from fogline.kafka.clients import KafkaLayerError
 from fogline.kafka.topics import MODEL_WEIGHTS
 from fogline.messages.seal import Result
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 HIDDEN = (500, 999)  # half a million parameters: three blocks, the last one short
+N_HIDDEN_PARAMETERS = 2 * 500 + 500 * 999 + 2 * 999 + 1
 MALFORMED: dict[str, tuple[dict[str, Any], str]] = {
     "another topic": ({"topic": "sensor-data"}, "its blocks lie on topic sensor-data, not on model-weights"),
     "another network": ({"n_parameters": 3}, "3 parameters declared, the network has 2"),
@@ -88,16 +90,15 @@ def test_both_ways_give_the_same_bytes(
     new_round: "NewRound", aggregate: Aggregate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rng = np.random.default_rng(5)
-    n_parameters = 2 * HIDDEN[0] + HIDDEN[0] * HIDDEN[1] + 2 * HIDDEN[1] + 1
     round_ = new_round(["a", "b", "c"], hidden=HIDDEN)
-    vectors = rng.normal(size=(3, n_parameters)).astype(np.float32)
+    vectors = rng.normal(size=(3, N_HIDDEN_PARAMETERS)).astype(np.float32)
     for fog, n_examples, vector in zip("abc", (7, 0, 12), vectors, strict=True):
         round_.update(fog, n_examples, vector)
     models = []
     for limit_bytes in (2**40, 0):
         monkeypatch.setattr(job, "MAX_DRIVER_BYTES", limit_bytes)
         models.append(candidate(round_, aggregate(round_)))
-    assert models[0].parameters.size == n_parameters
+    assert models[0].parameters.size == N_HIDDEN_PARAMETERS
     assert models[0].digest == models[1].digest
     expected = (vectors[0] * (7 / 19) + vectors[2].astype(np.float64) * (12 / 19)).astype(np.float32)
     np.testing.assert_allclose(models[0].parameters, expected, rtol=1e-6, atol=1e-7)
@@ -134,6 +135,18 @@ def test_numbers_that_are_none_are_rejected_by_fog_and_block(new_round: "NewRoun
         "c": "block 0: parameter 1 of it is -inf, not a finite number",
     }
     assert [row.share for row in result.contributions] == [1, 0, 0]
+
+
+@pytest.mark.usefixtures("way")
+def test_of_several_bad_blocks_the_first_is_named(new_round: "NewRound", aggregate: Aggregate) -> None:
+    round_ = new_round(["a", "b"], hidden=HIDDEN)
+    zeros = np.zeros(N_HIDDEN_PARAMETERS, np.float32)
+    round_.update("a", 1, zeros)
+    zeros[BLOCK_N_PARAMETERS + 3 :] = np.nan
+    round_.update("b", 1, zeros)
+    result = aggregate(round_)
+    assert result.candidate is not None
+    assert rejections(result) == {"b": "block 1: parameter 3 of it is nan, not a finite number"}
 
 
 @pytest.mark.usefixtures("way")
@@ -225,7 +238,10 @@ def test_a_seal_that_counts_a_fog_twice_is_refused(new_round: "NewRound", aggreg
         aggregate(round_)
 
 
-def test_kafka_away_is_one_clear_error(new_round: "NewRound", spark: "SparkSession") -> None:
+def test_kafka_away_is_one_clear_error(
+    new_round: "NewRound", spark: "SparkSession", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fogline.kafka.read.METADATA_TIMEOUT_S", 1.0)
     round_ = new_round(["a"])
     round_.update("a", 100, [1, 2])
     round_.seal()
