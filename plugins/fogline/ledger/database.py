@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -49,3 +50,16 @@ class Ledger:
             where = self.engine.url.render_as_string(hide_password=True)
             reason = str(error.orig).strip().splitlines()[0]
             raise LedgerUnreachable(f"the ledger at {where} does not answer: {reason}; is Postgres up?") from error
+
+
+def _behave_like_postgres(engine: Engine) -> None:
+    """Have SQLite keep foreign keys, and take its lock when a transaction begins instead of at its first write."""
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _: object) -> None:
+        connection.isolation_level = None
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -8,6 +8,7 @@ over is then a function of those rows and of the broker's clock.
 import time
 from collections.abc import Sequence
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from fogline.kafka.publish import Publisher, Record
@@ -71,11 +72,18 @@ class Collector:
             reader = TailReader(consumer, MODEL_UPDATES, cursor)
             records: Sequence[Received] = ()
             while True:
-                seal = self._take(records)
+                seal = self._take_once(records)
                 if seal is not None or time.monotonic() >= until:
                     return seal
                 self._ask_the_time()
                 records = reader.poll(POLL_S)
+
+    def _take_once(self, records: Sequence[Received]) -> Seal | None:
+        try:
+            return self._take(records)
+        except IntegrityError:
+            # Another collector (a retry beside its lost predecessor) judged the same records first.
+            return self._take(())
 
     def _take(self, records: Sequence[Received]) -> Seal | None:
         for record in records:

@@ -101,5 +101,6 @@ def test_two_collectors_at_once_judge_each_record_once(cloud: Cloud) -> None:
     cloud.fog_b.update(state.plan, WEIGHTS, 300)
     for thread in both:
         thread.join(30)
+    assert len(seals) == 2
     assert len({seal.digest() for seal in seals}) == 1
     assert verdicts(cloud, state.plan) == [("fog-a", "accepted"), ("fog-b", "accepted")]
