@@ -20,12 +20,14 @@ from pyspark.sql.streaming.listener import (
 from pyspark.sql.streaming.query import StreamingQuery
 
 from spark_jobs.fog.folder import FogFolder
+from spark_jobs.fog.memory import give_back
 from spark_jobs.fog.readings import ReadingJudge, Rejection
 from spark_jobs.fog.state import BatchCounts, FogState
 from spark_jobs.fog.store import ReadingStore
 
 TRIGGER = "1 second"
 MAX_RECORDS_PER_BATCH = 50_000
+LARGE_BATCH = 5_000
 
 
 def records_of(spark: SparkSession, bootstrap_servers: str, topic: str, sensors: Sequence[str]) -> DataFrame:
@@ -69,12 +71,14 @@ class BatchWriter:
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:
         """Handle one micro-batch of `records_of`."""
-        self.write(batch.toArrow(), batch_id)
+        n_records = self.write(batch.toArrow(), batch_id)
+        if n_records > LARGE_BATCH:
+            give_back()
 
-    def write(self, records: pa.Table, batch_id: int) -> None:
-        """Handle the records of one micro-batch."""
+    def write(self, records: pa.Table, batch_id: int) -> int:
+        """Handle the records of one micro-batch; return how many there were."""
         if not records.num_rows:
-            return
+            return 0
         judged = self._judge.judge(records, dt.datetime.now(dt.UTC))
         self._store.write(f"{self._checkpoint}-{batch_id}", judged.readings)
         self._quarantine(records, judged.rejections)
@@ -84,6 +88,7 @@ class BatchWriter:
         newest = self._state.progress.newest
         if newest:
             self._store.close_dates(max(newest.values()))
+        return records.num_rows
 
     def _quarantine(self, records: pa.Table, rejections: Sequence[Rejection]) -> None:
         rows = records.take([rejection.row for rejection in rejections]).to_pylist() if rejections else []

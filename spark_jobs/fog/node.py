@@ -17,6 +17,7 @@ from fogline.messages.base import MessageError
 from fogline.messages.plan import Plan
 
 from spark_jobs.fog.answer import Answerer, Computed
+from spark_jobs.fog.memory import give_back
 from spark_jobs.fog.models import ModelCache
 from spark_jobs.fog.plans import AnnouncedPlan, PlanBoard, behind
 from spark_jobs.fog.state import FogState
@@ -122,6 +123,7 @@ class FogNode:
                     self._state.changed.wait(due.wait_s)
                     continue
             self._answer(due.announced.plan)
+            give_back()
 
     def _answer(self, plan: Plan) -> None:
         progress = self._state.progress

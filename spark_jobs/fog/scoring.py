@@ -9,6 +9,9 @@ from fogline.sums import ScoreSums
 from spark_jobs.fog.errors import DeclineError
 from spark_jobs.fog.examples import Rows
 
+# A long window's hidden layers at once would take hundreds of MiB.
+CHUNK = 8192
+
 
 def score(network: Network, parameters: npt.NDArray[np.float64], scaler: Scaler, rows: Rows) -> ScoreSums:
     """Sum up a model's errors on rows that have a target, in the target's own unit.
@@ -21,7 +24,9 @@ def score(network: Network, parameters: npt.NDArray[np.float64], scaler: Scaler,
     if not len(rows):
         return ScoreSums(n=0)
     with np.errstate(all="ignore"):
-        outputs = network.predict(parameters, scaler.scale_inputs(rows.columns))
+        inputs = scaler.scale_inputs(rows.columns)
+        parts = [network.predict(parameters, inputs[at : at + CHUNK]) for at in range(0, len(rows), CHUNK)]
+        outputs = np.concatenate(parts)
         if network.task == "classification":
             return ScoreSums.of((outputs != rows.target).astype(np.float64), rows.target)
         error = scaler.unscale_target(outputs) - rows.target
