@@ -35,15 +35,16 @@ class AirflowApi:
 
     def has_dag(self, dag_id: str) -> bool:
         """Return whether the DAG has been parsed and is there."""
-        answer = self._authorised("GET", f"/api/v2/dags/{dag_id}")
+        answer = self.request("GET", f"/api/v2/dags/{dag_id}")
         return answer.status_code == httpx.codes.OK and not answer.json()["is_stale"]
 
     def import_errors(self) -> dict[str, str]:
         """Return the last line of each DAG file's import error by the file's name."""
-        answer = self._authorised("GET", "/api/v2/importErrors").raise_for_status().json()
+        answer = self.request("GET", "/api/v2/importErrors").raise_for_status().json()
         return {one["filename"]: one["stack_trace"].strip().splitlines()[-1] for one in answer["import_errors"]}
 
-    def _authorised(self, method: str, path: str, **options: Any) -> httpx.Response:
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Make a call as the user."""
         if "Authorization" not in self._client.headers:
             token = self._client.post("/auth/token", json=self._login).raise_for_status().json()["access_token"]
             self._client.headers["Authorization"] = f"Bearer {token}"

@@ -72,6 +72,21 @@ def up(separate: bool, no_producer: bool) -> None:
 
 
 @main.command()
+@click.option(
+    "--rounds", "n_rounds", default=12, show_default=True, type=click.IntRange(1), help="How many to backfill."
+)
+def demo(n_rounds: int) -> None:
+    """Start everything, replay a wind farm and backfill weekly rounds; it stays up afterwards."""
+    from fogline.stack.demo import Demo
+
+    stack = make_stack()
+    stack.up()
+    Demo(stack, Console()).run(n_rounds)
+    click.echo(f"Airflow: {stack.settings.airflow_url} (user admin, password {stack.parts.airflow.password})")
+    click.echo("It is left running; ./fogline down ends it")
+
+
+@main.command()
 def down() -> None:
     """Stop everything; the data stay."""
     click.echo("Fogline is down" if make_stack().down() else "Fogline was not up")

@@ -1,0 +1,65 @@
+"""What the ledger tells of a branch's rounds, one row per committed version."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from fogline.ledger.answers import verdicts_of
+from fogline.ledger.models import chain_of
+from fogline.ledger.schema import EvaluationRow
+from fogline.sums import ScoreSums
+
+
+@dataclass(frozen=True)
+class CommittedRound:
+    """A round on the chain.
+
+    Attributes
+    ----------
+    verdict_by_fog
+        The last verdict on each fog's answer.
+    before, after
+        Scores of base and candidate on the held-out days, all fogs together.
+    """
+
+    version: int
+    interval_index: int
+    dag_run_id: str
+    digest: str
+    n_examples: int
+    verdict_by_fog: dict[str, str]
+    before: ScoreSums
+    after: ScoreSums
+
+
+def committed_rounds(session: Session, federation: str, branch: str) -> list[CommittedRound]:
+    """Return the rounds on the head's ancestry, in order."""
+    found = []
+    for row in chain_of(session, federation, branch):
+        if row.interval_index is None:
+            continue
+        answered = {answer.fog: answer.verdict for answer in verdicts_of(session, row.plan_id) if answer.fog}
+        found.append(
+            CommittedRound(
+                version=row.version,
+                interval_index=row.interval_index,
+                dag_run_id=row.dag_run_id,
+                digest=row.digest,
+                n_examples=row.n_examples,
+                verdict_by_fog=answered,
+                before=_total(row.base_scores),
+                after=_total(row.scores),
+            )
+        )
+    return found
+
+
+def evaluation_scores(session: Session, plan_id: str) -> dict[str, ScoreSums]:
+    """Return the scores of an evaluation by model, all fogs together."""
+    row = session.scalars(select(EvaluationRow).where(EvaluationRow.plan_id == plan_id)).one()
+    return {name: _total(by_fog) for name, by_fog in row.scores.items()}
+
+
+def _total(by_fog: dict[str, dict[str, float]] | None) -> ScoreSums:
+    return ScoreSums.total(ScoreSums.model_validate(sums) for sums in (by_fog or {}).values())

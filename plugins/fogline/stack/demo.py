@@ -1,0 +1,161 @@
+"""The demo: replay the readings, initialise the federation, backfill rounds through Airflow, show what came of them."""
+
+import datetime as dt
+import time
+
+from rich.console import Console
+from rich.table import Table
+
+from fogline.federation import Federation, load_federation
+from fogline.ledger.database import Ledger
+from fogline.ledger.history import CommittedRound, committed_rounds, evaluation_scores
+from fogline.ledger.plans import newest_plan
+from fogline.rounds.intervals import interval_at
+from fogline.stack.airflow import USER
+from fogline.stack.airflow_api import AirflowApi
+from fogline.stack.airflow_runs import ENDED, AirflowRuns, TaskTime
+from fogline.stack.bootstrap import REPOSITORY
+from fogline.stack.stack import PRODUCER, Stack
+from fogline.stack.waiting import wait_until
+from fogline.steps.measure import evaluation_key
+
+REPLAY_DEADLINE_S = 600
+RUN_DEADLINE_S = 900
+SCORE_DEADLINE_S = 30
+TASKS = ("announce_round", "collect_weights", "aggregate_weights", "evaluate_candidate", "publish_global_model")
+
+
+class Demo:
+    """Rounds over the replayed wind farm.
+
+    Parameters
+    ----------
+    stack
+        A stack that is up.
+    console
+        Where progress and the table are shown.
+    """
+
+    def __init__(self, stack: Stack, console: Console) -> None:
+        self.stack, self.console = stack, console
+        name = stack.settings.federation
+        self.federation: Federation = load_federation(REPOSITORY / "dags" / "federations" / f"{name}.yaml")
+        self.rounds_dag = f"federated_round__{name}"
+        self.ledger = Ledger(stack.parts.ledger_url)
+        self.runs = AirflowRuns(AirflowApi(stack.settings.airflow_url, USER, stack.parts.airflow.password))
+
+    def run(self, n_rounds: int) -> None:
+        """Run the demo up to its table."""
+        self._replayed()
+        self._trigger("initialise_federation")
+        first = interval_at(self.federation, 0).start
+        last = interval_at(self.federation, n_rounds - 1).start
+        self.runs.unpause(self.rounds_dag)
+        self.runs.backfill(self.rounds_dag, first, last)
+        self.console.print(f"backfill of {n_rounds} rounds, {first:%Y-%m-%d} to {last:%Y-%m-%d}")
+        times = {index: self._follow(index) for index in range(n_rounds)}
+        self.console.print(self._table(times))
+        self._score_next_year()
+
+    def _replayed(self) -> None:
+        supervisor = self.stack.supervisor
+        wait_until(
+            lambda: supervisor.state(PRODUCER).ended_well,
+            what="the replay of the readings",
+            deadline_s=REPLAY_DEADLINE_S,
+            log=supervisor.log(PRODUCER),
+        )
+
+    def _trigger(self, kind: str, form: dict[str, object] | None = None) -> str:
+        dag_id = f"{kind}__{self.federation.federation}"
+        began = time.monotonic()
+        self.runs.unpause(dag_id)
+        run_id = self.runs.trigger(dag_id, form)
+        wait_until(lambda: self.runs.state(dag_id, run_id) in ENDED, what=f"{dag_id}", deadline_s=RUN_DEADLINE_S)
+        self.runs.require_success(dag_id, run_id)
+        self.console.print(f"{dag_id}: {time.monotonic() - began:.1f} s")
+        return run_id
+
+    def _follow(self, index: int) -> list[TaskTime]:
+        interval = interval_at(self.federation, index)
+
+        def ended() -> bool:
+            run = self.runs.run_of(self.rounds_dag, interval.start)
+            return run is not None and run["state"] in ENDED
+
+        wait_until(ended, what=f"round {index} ({interval})", deadline_s=RUN_DEADLINE_S)
+        run = self.runs.run_of(self.rounds_dag, interval.start)
+        assert run is not None
+        self.runs.require_success(self.rounds_dag, run["dag_run_id"])
+        committed = self._committed()[index]
+        self.console.print(
+            f"round {index:>2}  {interval.start:%Y-%m-%d}  {self.federation.branch}@{committed.version}  "
+            f"RMSE {_rmse(committed.before.rmse)} → {_rmse(committed.after.rmse)} {self.federation.target.unit}"
+        )
+        return self.runs.tasks(self.rounds_dag, run["dag_run_id"])
+
+    def _committed(self) -> dict[int, CommittedRound]:
+        with self.ledger.transaction() as session:
+            rounds = committed_rounds(session, self.federation.federation, self.federation.branch)
+        return {committed.interval_index: committed for committed in rounds}
+
+    def _table(self, times: dict[int, list[TaskTime]]) -> Table:
+        unit = self.federation.target.unit
+        table = Table(title="Rounds: scores on held-out days, wall seconds by task")
+        for heading in ("interval from", "model", "fogs", "examples", f"RMSE before, {unit}", "after"):
+            table.add_column(heading, justify="right")
+        for task_id in TASKS:
+            table.add_column(task_id.split("_")[0], justify="right")
+        table.add_column("round", justify="right")
+        committed = self._committed()
+        for index, tasks in times.items():
+            row = committed[index]
+            n_accepted = sum(verdict == "accepted" for verdict in row.verdict_by_fog.values())
+            by_name = {task.task_id: task for task in tasks}
+            table.add_row(
+                f"{interval_at(self.federation, index).start:%Y-%m-%d}",
+                f"{self.federation.branch}@{row.version}",
+                f"{n_accepted}/{len(self.federation.fogs)}",
+                str(row.n_examples),
+                _rmse(row.before.rmse),
+                _rmse(row.after.rmse),
+                *(_seconds(by_name[task_id].wall_s) for task_id in TASKS),
+                _seconds(round_wall_s(by_name)),
+            )
+        return table
+
+    def _score_next_year(self) -> None:
+        end = self.federation.initialise.window_end
+        form = {
+            "window_start": end.isoformat(),
+            "window_end": (end + dt.timedelta(days=365)).isoformat(),
+            "deadline_s": SCORE_DEADLINE_S,
+        }
+        run_id = self._trigger("evaluate_model", form)
+        with self.ledger.transaction() as session:
+            scores = evaluation_scores(session, self._evaluation_plan(run_id))
+        for name, total in scores.items():
+            self.console.print(
+                f"{name} on all {total.n} readings of {end:%Y}: RMSE {total.rmse:.1f} {self.federation.target.unit}, "
+                f"R² {total.r2:.4f} (evaluate_model, run {run_id})"
+            )
+
+    def _evaluation_plan(self, run_id: str) -> str:
+        with self.ledger.transaction() as session:
+            state = newest_plan(session, evaluation_key(self.federation, run_id), run_id)
+        assert state is not None
+        return state.plan.plan_id
+
+
+def round_wall_s(by_name: dict[str, TaskTime]) -> float | None:
+    """Return the seconds from the start of the first task to the end of the last."""
+    start, end = by_name[TASKS[0]].start, by_name[TASKS[-1]].end
+    return None if start is None or end is None else (end - start).total_seconds()
+
+
+def _seconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _rmse(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
