@@ -4,7 +4,8 @@ from typing import Any
 
 import httpx
 
-TIMEOUT_S = 10
+# A loaded machine may take its time.
+TIMEOUT_S = 60
 
 
 class AirflowApi:

@@ -21,6 +21,7 @@ from fogline.steps.measure import evaluation_key
 
 REPLAY_DEADLINE_S = 600
 RUN_DEADLINE_S = 900
+POLL_S = 0.5
 SCORE_DEADLINE_S = 30
 TASKS = ("announce_round", "collect_weights", "aggregate_weights", "evaluate_candidate", "publish_global_model")
 
@@ -71,7 +72,9 @@ class Demo:
         began = time.monotonic()
         self.runs.unpause(dag_id)
         run_id = self.runs.trigger(dag_id, form)
-        wait_until(lambda: self.runs.state(dag_id, run_id) in ENDED, what=f"{dag_id}", deadline_s=RUN_DEADLINE_S)
+        wait_until(
+            lambda: self.runs.state(dag_id, run_id) in ENDED, what=dag_id, deadline_s=RUN_DEADLINE_S, every_s=POLL_S
+        )
         self.runs.require_success(dag_id, run_id)
         self.console.print(f"{dag_id}: {time.monotonic() - began:.1f} s")
         return run_id
@@ -83,7 +86,7 @@ class Demo:
             run = self.runs.run_of(self.rounds_dag, interval.start)
             return run is not None and run["state"] in ENDED
 
-        wait_until(ended, what=f"round {index} ({interval})", deadline_s=RUN_DEADLINE_S)
+        wait_until(ended, what=f"round {index} ({interval})", deadline_s=RUN_DEADLINE_S, every_s=POLL_S)
         run = self.runs.run_of(self.rounds_dag, interval.start)
         assert run is not None
         self.runs.require_success(self.rounds_dag, run["dag_run_id"])

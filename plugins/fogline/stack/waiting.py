@@ -10,7 +10,9 @@ from fogline.stack.errors import StackError
 N_TAIL_LINES = 15
 
 
-def wait_until(condition: Callable[[], bool], *, what: str, deadline_s: float, log: Path | None = None) -> None:
+def wait_until(
+    condition: Callable[[], bool], *, what: str, deadline_s: float, log: Path | None = None, every_s: float = 0.1
+) -> None:
     """Return as soon as ``condition()`` holds; an exception it raises ends the wait at once.
 
     Raises
@@ -18,7 +20,7 @@ def wait_until(condition: Callable[[], bool], *, what: str, deadline_s: float, l
     StackError
         When it doesn't hold within ``deadline_s`` seconds; the message ends with the tail of ``log`` and its path.
     """
-    attempts = Retrying(stop=stop_after_delay(deadline_s), wait=wait_fixed(0.1), retry=retry_if_not_result(bool))
+    attempts = Retrying(stop=stop_after_delay(deadline_s), wait=wait_fixed(every_s), retry=retry_if_not_result(bool))
     try:
         attempts(condition)
     except RetryError:
