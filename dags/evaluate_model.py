@@ -6,11 +6,11 @@ R² per fog and for all fogs together.
 
 from airflow.sdk import DAG
 
-from fogline.airflow.dags import LONGEST_DEADLINE, dag_settings, federations_beside
+from fogline.airflow.dags import LONGEST_DEADLINE, dag_settings, sound_federations
 from fogline.airflow.forms import evaluation_form
 from fogline.airflow.operators.evaluate import AnnounceEvaluation, CollectScores
 
-for federation, file in federations_beside(__file__):
+for federation, file in sound_federations():
     with DAG(
         dag_id=f"evaluate_model__{federation.federation}",
         description=f"Score a model: {federation.description}",

@@ -15,7 +15,7 @@ import datetime as dt
 
 from airflow.sdk import DAG
 
-from fogline.airflow.dags import dag_settings, federations_beside, sensor_time
+from fogline.airflow.dags import dag_settings, sensor_time, sound_federations
 from fogline.airflow.forms import round_form
 from fogline.airflow.operators.aggregate import aggregate_weights
 from fogline.airflow.operators.announce_round import AnnounceRound
@@ -24,7 +24,7 @@ from fogline.airflow.operators.evaluate import EvaluateCandidate
 from fogline.airflow.operators.publish import PublishGlobalModel
 from fogline.airflow.timetable import FederationTimetable
 
-for federation, file in federations_beside(__file__):
+for federation, file in sound_federations():
     with DAG(
         dag_id=f"federated_round__{federation.federation}",
         description=f"A federated round: {federation.description}",

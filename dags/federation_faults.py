@@ -3,13 +3,13 @@
 from airflow.sdk import DAG, task
 from airflow.sdk.exceptions import AirflowFailException
 
-from fogline.airflow.dags import faults_beside
+from fogline.airflow.dags import federation_faults
 
-for name, fault in faults_beside(__file__).items():
+for name, fault in federation_faults().items():
     with DAG(
         dag_id=f"federation_file_is_broken__{name}",
         description=fault.splitlines()[0],
-        doc_md=f"The file `federations/{name}.yaml` can't be used:\n\n```\n{fault}\n```\n\nMend it.",
+        doc_md=f"The file `{name}.yaml` can't be used:\n\n```\n{fault}\n```\n\nMend it.",
         schedule=None,
         tags=["fogline", name, "broken"],
         default_args={"owner": "fogline", "retries": 0},

@@ -7,11 +7,11 @@ nothing.
 
 from airflow.sdk import DAG
 
-from fogline.airflow.dags import LONGEST_DEADLINE, dag_settings, federations_beside
+from fogline.airflow.dags import LONGEST_DEADLINE, dag_settings, sound_federations
 from fogline.airflow.forms import initialise_form
 from fogline.airflow.operators.initialise import AnnounceStatistics, CollectStatistics, PublishFirstModel
 
-for federation, file in federations_beside(__file__):
+for federation, file in sound_federations():
     with DAG(
         dag_id=f"initialise_federation__{federation.federation}",
         description=f"Scaler and first weights: {federation.description}",

@@ -8,8 +8,8 @@ from threading import Event
 
 import tenacity
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
-from fogline.kafka.clients import ClientConfig, make_producer
 
+from fogline.kafka.clients import ClientConfig, make_producer
 from producer.errors import ProducerError
 from producer.position import Position
 

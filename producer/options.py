@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+
 from fogline.kafka.topics import SENSOR_DATA
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]

@@ -10,8 +10,8 @@ from pathlib import Path
 from threading import Event
 
 import pyarrow as pa
-from fogline.kafka.clients import ClientConfig
 
+from fogline.kafka.clients import ClientConfig
 from producer.delivery import N_READINGS_PER_CHUNK, Delivery
 from producer.pacing import Pacer
 from producer.position import Position, PositionFile, advanced

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TypedDict, Unpack
 
 import click
+
 from fogline.errors import FoglineError
 from fogline.kafka.clients import config_from_environment
-
 from producer.conversion import Columns
 from producer.options import file_options, stream_options
 from producer.readings import Source, Span

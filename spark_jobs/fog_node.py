@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fogline.errors import FoglineError
-
+from fogline.federation import federations_folder
 from spark_jobs.fog.application import Application
 from spark_jobs.fog.environment import Environment, load_fogs
 
-FEDERATIONS = Path(__file__).resolve().parents[1] / "dags" / "federations"
 LOG = logging.getLogger("fog_node")
 
 
@@ -44,7 +43,9 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Run fog nodes: ingest readings and answer plans.")
     parser.add_argument("--federation", required=True, help="name of the federation's file, without .yaml")
     parser.add_argument("--fog", required=True, action="append", help="a fog of that file; may be given again")
-    parser.add_argument("--federations", type=Path, default=FEDERATIONS, help="folder of the files (%(default)s)")
+    parser.add_argument(
+        "--federations", type=Path, default=federations_folder(), help="folder (%(default)s)"
+    )
     return parser.parse_args(argv)
 
 

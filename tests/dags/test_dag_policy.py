@@ -66,20 +66,24 @@ def test_sensors_hold_no_worker_while_they_wait(dags: dict[str, Any]) -> None:
     assert all(task.mode == "reschedule" for task in sensors)
 
 
-def test_a_broken_federation_file_is_a_dag_that_says_why(airflow_home: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "dags"
-    shutil.copytree(REPOSITORY / "dags", folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "federations" / "orchard.yaml").write_text("description: An orchard\n")
-    dags = load_dags(folder)
+@pytest.fixture
+def federations(airflow_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "federations"
+    shutil.copytree(REPOSITORY / "dags" / "federations", folder)
+    monkeypatch.setenv("FOGLINE_FEDERATIONS", str(folder))
+    return folder
+
+
+def test_a_broken_federation_file_is_a_dag_that_says_why(federations: Path) -> None:
+    (federations / "orchard.yaml").write_text("description: An orchard\n")
+    dags = load_dags(REPOSITORY / "dags")
     assert "federated_round__wind_farm" in dags
     assert "orchard.yaml: start: is missing; add it" in dags["federation_file_is_broken__orchard"].doc_md
 
 
-def test_the_engine_is_the_federations_choice(airflow_home: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "dags"
-    shutil.copytree(REPOSITORY / "dags", folder, ignore=shutil.ignore_patterns("__pycache__"))
-    file = folder / "federations" / "wind_farm.yaml"
+def test_the_engine_is_the_federations_choice(federations: Path) -> None:
+    file = federations / "wind_farm.yaml"
     file.write_text(file.read_text().replace("aggregation: spark-submit", "aggregation: spark-connect"))
-    task = load_dags(folder)["federated_round__wind_farm"].get_task("aggregate_weights")
+    task = load_dags(REPOSITORY / "dags")["federated_round__wind_farm"].get_task("aggregate_weights")
     assert type(task).__name__ == "AggregateOnSparkConnect"
-    assert Path(task.federation_file).is_absolute()
+    assert task.federation_file == str(file)

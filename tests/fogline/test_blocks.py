@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
-from fogline.blocks import BLOCK_N_PARAMETERS, BlockError, block_partition, decode, encode, vector_digest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from fogline.blocks import BLOCK_N_PARAMETERS, BlockError, block_partition, decode, encode, vector_digest
 
 
 @given(st.lists(st.floats(width=32, allow_nan=False), min_size=1, max_size=50))

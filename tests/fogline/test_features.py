@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+
 from fogline.features import FeatureError, compute, reading_schema
 
 EARLIER = (

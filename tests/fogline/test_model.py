@@ -1,12 +1,12 @@
 from pathlib import Path
 
-import fogline.model
 import numpy as np
 import pandas as pd
 import pytest
+
+import fogline.model
 from fogline.model import GlobalModel, Lineage, ModelFileError
 from fogline.scaling import Scale, Scaler
-
 from tests.support.federations import small_federation
 
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from fogline.federation.settings import Model
 from fogline.network import Network
 

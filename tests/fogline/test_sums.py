@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
-from fogline.sums import Moments, ScoreSums
 from hypothesis import given
 from hypothesis import strategies as st
+
+from fogline.sums import Moments, ScoreSums
 
 columns = st.lists(st.floats(-1e6, 1e6) | st.just(float("nan")), max_size=30).map(lambda v: np.array(v, np.float64))
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
+
 from fogline.kafka.clients import KafkaLayerError
 from fogline.kafka.read import TailReader, end_of, open_consumer
-
 from producer.delivery import N_CHUNKS_IN_FLIGHT, N_READINGS_PER_CHUNK
 
 REPOSITORY = Path(__file__).parents[2]

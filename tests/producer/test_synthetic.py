@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from fogline.federation.load import load_federation
 
+from fogline.federation.load import load_federation
 from producer.readings import SENSOR, Span, event_times_us
 from producer.sources.synthetic import RATED_POWER_KW, synthetic
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from fogline.federation import Federation
 from fogline.steps.services import Services
-
 from tests.support.fogs import FogStandIn
 
 

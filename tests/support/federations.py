@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from fogline.federation import Federation, load_federation
 
 SMALL: dict[str, Any] = {

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
 from fogline.kafka.publish import Publisher, Record
 from fogline.kafka.topics import MODEL_UPDATES, MODEL_WEIGHTS, N_WEIGHTS_PARTITIONS
 from fogline.kafka.vectors import send_vector

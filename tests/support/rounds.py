@@ -1,6 +1,7 @@
 """Drive a federation through the steps of its rounds, with stand-in fogs and the aggregation's arithmetic in numpy."""
 
 import numpy as np
+
 from fogline.messages.plan import EventTimeSpan, Interval
 from fogline.messages.seal import Candidate, FogContribution, Result, Seal
 from fogline.model import GlobalModel, Lineage
@@ -10,7 +11,6 @@ from fogline.steps.collect import Collector
 from fogline.steps.initialise import commit_first_model
 from fogline.steps.publish import Publication, publish_candidate
 from fogline.steps.train import OpenRound, announce_round
-
 from tests.support.cloud import Cloud
 
 POLL_S = 20.0

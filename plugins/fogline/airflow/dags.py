@@ -1,26 +1,24 @@
-"""What the DAG files share: the federations of the folder, and the settings that every DAG has."""
+"""What the DAG files share: the federations, and the settings that every DAG has."""
 
 import datetime as dt
-from pathlib import Path
 from typing import Any
 
-from fogline.federation import Federation, load_federations
+from fogline.federation import Federation, federation_file, federations_folder, load_federations
 
 TASK_TIME = dt.timedelta(minutes=30)
 # A sensor's own time-out only guards against a broken clock: the plan's deadline closes it before.
 LONGEST_DEADLINE = dt.timedelta(days=1)
 
 
-def federations_beside(dag_file: str) -> list[tuple[Federation, str]]:
+def sound_federations() -> list[tuple[Federation, str]]:
     """Return the federations whose files are sound, each with its file's path."""
-    folder = Path(dag_file).parent / "federations"
-    federations, _ = load_federations(folder)
-    return [(federation, str(folder / f"{federation.federation}.yaml")) for federation in federations]
+    federations, _ = load_federations(federations_folder())
+    return [(federation, str(federation_file(federation.federation))) for federation in federations]
 
 
-def faults_beside(dag_file: str) -> dict[str, str]:
+def federation_faults() -> dict[str, str]:
     """Return what is wrong with each federation file that can't be used."""
-    _, faults = load_federations(Path(dag_file).parent / "federations")
+    _, faults = load_federations(federations_folder())
     return faults
 
 

@@ -1,6 +1,7 @@
 """Read federation files; every fault becomes one line that names the place and the remedy."""
 
 import difflib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,22 @@ from fogline.errors import FoglineError
 from fogline.features import FeatureError, check_expressions
 from fogline.federation.settings import Federation
 
+FOLDER_VARIABLE = "FOGLINE_FEDERATIONS"
+OWN_FOLDER = Path(__file__).parents[3] / "dags" / "federations"
+
 
 class FederationError(FoglineError):
     """A federation file that can't be used; the message has one line per fault."""
+
+
+def federations_folder() -> Path:
+    """Return the folder of the federation files: the environment's, or the one beside the DAG files."""
+    return Path(os.environ.get(FOLDER_VARIABLE) or OWN_FOLDER)
+
+
+def federation_file(name: str) -> Path:
+    """Return where a federation's file lies."""
+    return federations_folder() / f"{name}.yaml"
 
 
 def load_federation(path: Path) -> Federation:

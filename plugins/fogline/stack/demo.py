@@ -14,7 +14,6 @@ from fogline.rounds.intervals import interval_at
 from fogline.stack.airflow import USER
 from fogline.stack.airflow_api import AirflowApi
 from fogline.stack.airflow_runs import ENDED, AirflowRuns, TaskTime
-from fogline.stack.bootstrap import REPOSITORY
 from fogline.stack.stack import PRODUCER, Stack
 from fogline.stack.waiting import wait_until
 from fogline.steps.measure import evaluation_key
@@ -40,7 +39,7 @@ class Demo:
     def __init__(self, stack: Stack, console: Console) -> None:
         self.stack, self.console = stack, console
         name = stack.settings.federation
-        self.federation: Federation = load_federation(REPOSITORY / "dags" / "federations" / f"{name}.yaml")
+        self.federation: Federation = load_federation(stack.settings.federations / f"{name}.yaml")
         self.rounds_dag = f"federated_round__{name}"
         self.ledger = Ledger(stack.parts.ledger_url)
         self.runs = AirflowRuns(AirflowApi(stack.settings.airflow_url, USER, stack.parts.airflow.password))

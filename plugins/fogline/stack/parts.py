@@ -94,6 +94,7 @@ class Parts:
             "FOGLINE_HOME": str(settings.home),
             "FOGLINE_TOOLS": str(settings.tools),
             "FOGLINE_FEDERATION": settings.federation,
+            "FOGLINE_FEDERATIONS": str(settings.federations),
             "FOGLINE_PRODUCER_SOURCE": settings.producer_source,
             "FOGLINE_KAFKA_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
             "FOGLINE_FOG_DATA": str(settings.home / "fogs"),
@@ -133,7 +134,7 @@ class Parts:
         from fogline.federation import load_federation
 
         name = self.settings.federation
-        fogs = list(load_federation(REPOSITORY / "dags" / "federations" / f"{name}.yaml").fogs)
+        fogs = list(load_federation(self.settings.federations / f"{name}.yaml").fogs)
         groups = {fog: [fog] for fog in fogs} if separate else {"fog": fogs}
         main = str(REPOSITORY / "spark_jobs" / "fog_node.py")
         return [

@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from fogline.federation import federations_folder
 from fogline.stack.bootstrap import default_home, default_tools
 
 HOST = "127.0.0.1"
@@ -21,6 +22,7 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=default_home)
     tools: Path = Field(default_factory=lambda data: default_tools(data["home"]))
     federation: str = "wind_farm"
+    federations: Path = Field(default_factory=federations_folder)
     producer_source: str = "la_haute_borne"
     airflow_port: int = Field(8080, ge=1, le=65535)
     airflow_worker_log_port: int = Field(8793, ge=1, le=65535)
@@ -30,7 +32,7 @@ class Settings(BaseSettings):
     postgres_port: int = Field(15432, ge=1, le=65535)
     spark_connect_port: int = Field(15002, ge=1, le=65535)
 
-    @field_validator("home", "tools", mode="after")
+    @field_validator("home", "tools", "federations", mode="after")
     @classmethod
     def _absolute(cls, path: Path) -> Path:
         return path.expanduser().absolute()

@@ -3,6 +3,7 @@ import datetime as dt
 import pendulum
 import pytest
 from airflow.timetables.base import DataInterval, TimeRestriction
+
 from fogline.airflow.timetable import FederationTimetable
 
 START = dt.datetime(2014, 1, 1, tzinfo=dt.UTC)

@@ -2,8 +2,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fogline.federation import FederationError, load_federation, load_federations
 
+from fogline.federation import FederationError, load_federation, load_federations
 from tests.support.federations import SMALL, small_federation, write_federation
 
 REPOSITORY = Path(__file__).parents[3]

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy
+from sqlalchemy.exc import IntegrityError
+
 from fogline.federation import Federation
 from fogline.ledger import answers, models, plans, rounds
 from fogline.ledger.database import Ledger, LedgerError, LedgerUnreachable
@@ -15,8 +17,6 @@ from fogline.ledger.plans import PlanKey
 from fogline.rounds.errors import RoundBusy
 from fogline.rounds.intervals import interval_at
 from fogline.rounds.judge import Verdict
-from sqlalchemy.exc import IntegrityError
-
 from tests.support.federations import small_federation
 from tests.support.plans import train_plan, update
 

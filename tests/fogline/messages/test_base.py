@@ -1,4 +1,5 @@
 import pytest
+
 from fogline.messages.answer import Answer
 from fogline.messages.base import MAX_RECORD_BYTES, MessageError
 

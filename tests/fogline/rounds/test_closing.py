@@ -3,7 +3,6 @@ from typing import Any
 
 from fogline.rounds.closing import Closing, FogAnswer, closing
 from fogline.rounds.judge import Verdict
-
 from tests.support.federations import small_federation
 from tests.support.plans import plan_state, train_plan
 

@@ -4,7 +4,6 @@ from pathlib import Path
 from fogline.messages.answer import SensorDay
 from fogline.messages.seal import Seal
 from fogline.rounds.differences import differences
-
 from tests.support.federations import small_federation
 from tests.support.plans import some_weights, train_plan, update
 

@@ -2,9 +2,9 @@ import datetime as dt
 from pathlib import Path
 
 import pytest
+
 from fogline.rounds.errors import RoundRefused
 from fogline.rounds.intervals import interval_at, interval_beginning, newest_complete_index, training_window
-
 from tests.support.federations import small_federation
 
 

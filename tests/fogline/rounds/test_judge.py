@@ -2,10 +2,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from fogline.federation import Federation
 from fogline.rounds.judge import Verdict, judge
 from fogline.sums import Moments
-
 from tests.support.federations import small_federation
 from tests.support.plans import measure_plan, plan_state, some_weights, train_plan, update
 

@@ -2,11 +2,11 @@ import datetime as dt
 from pathlib import Path
 
 import pytest
+
 from fogline.federation import Federation
 from fogline.rounds.errors import RoundRefused
 from fogline.rounds.intervals import interval_at
 from fogline.rounds.order import ChainLink, choose, requested_interval
-
 from tests.support.federations import small_federation
 
 NOW = dt.datetime(2024, 6, 1, tzinfo=dt.UTC)

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from fogline.artifacts import ArtifactStore
 from fogline.kafka.topics import ensure_topics
 from fogline.ledger.database import Ledger
 from fogline.ledger.migrate import upgrade
 from fogline.steps.services import Services
-
 from tests.support.cloud import Cloud
 from tests.support.federations import small_federation
 from tests.support.fogs import FogStandIn

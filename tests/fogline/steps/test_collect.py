@@ -4,10 +4,10 @@ import threading
 from collections.abc import Callable
 
 import pytest
+
 from fogline.ledger.answers import verdicts_of
 from fogline.messages.plan import Plan
 from fogline.steps.collect import Collector, QuorumNotMet
-
 from tests.support.cloud import Cloud
 from tests.support.rounds import initialise, open_round
 

@@ -1,6 +1,7 @@
 """Whole rounds through the steps: the chain, clearing tasks, recomputing."""
 
 import pytest
+
 from fogline.kafka.read import TailReader, open_consumer
 from fogline.kafka.topics import GLOBAL_MODEL
 from fogline.kafka.vectors import fetch_vector
@@ -10,7 +11,6 @@ from fogline.messages.head import Head
 from fogline.rounds.errors import RoundRefused
 from fogline.rounds.intervals import interval_at
 from fogline.steps.publish import publish_candidate
-
 from tests.support.cloud import Cloud
 from tests.support.rounds import aggregate_in_numpy, collect, evaluate, initialise, open_round, whole_round
 

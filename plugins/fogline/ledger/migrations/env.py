@@ -1,8 +1,9 @@
 """Alembic's entry: run the migrations on the ledger's own connection."""
 
 from alembic import context
-from fogline.ledger.schema import Base
 from sqlalchemy import create_engine
+
+from fogline.ledger.schema import Base
 
 url = context.config.get_main_option("sqlalchemy.url")
 assert url is not None
