@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from fogline.blocks import Vector
 from fogline.federation.settings import Specification
 from fogline.holdout import held_out_dates
@@ -18,9 +19,8 @@ from fogline.messages.plan import EventTimeSpan, Plan
 from fogline.messages.weights import BlockedVector
 from fogline.network import Network
 from fogline.sums import Moments
-
 from spark_jobs.fog.checks import check_classes, check_size, check_specification, scaler_of
-from spark_jobs.fog.errors import DeclineError
+from spark_jobs.fog.errors import PlanDeclined
 from spark_jobs.fog.examples import Rows, rows_of, sensor_days
 from spark_jobs.fog.platform import this_platform
 from spark_jobs.fog.scoring import score
@@ -61,7 +61,7 @@ class Answerer:
 
         Raises
         ------
-        DeclineError
+        PlanDeclined
             The plan can't be answered; the message says why.
         """
         check_specification(plan, self._own, self._fog)
@@ -110,7 +110,7 @@ class Answerer:
     def _train(self, plan: Plan, models: Mapping[str, Vector], rows: Rows) -> tuple[dict[str, Any], Vector]:
         specification, scaler = plan.specification, scaler_of(plan)
         if plan.interval is None or "base" not in models:
-            raise DeclineError("the train plan names no interval or no base; announce it again")
+            raise PlanDeclined("the train plan names no interval or no base; announce it again")
         network = Network(len(specification.features), specification.model)
         check_size("base", models["base"], network)
         base = models["base"].astype(np.float64)
@@ -120,7 +120,7 @@ class Answerer:
         base_scores = score(network, base, scaler, labelled.within(plan.interval))
         examples = labelled.where(~labelled.held_out)
         if not len(examples):
-            raise DeclineError(self._why_no_examples(plan, rows))
+            raise PlanDeclined(self._why_no_examples(plan, rows))
         inputs, target = scaler.scale_inputs(examples.columns), scaler.scale_target(examples.target)
         seed = round_seed(specification.seed, plan.interval.index, self._fog)
         weights = _to_float32(train(network, base, inputs, target, specification.training, seed), specification)
@@ -170,7 +170,7 @@ def _to_float32(parameters: Any, specification: Specification) -> Vector:
         weights: Vector = parameters.astype(np.float32)
     if not np.isfinite(weights).all():
         rate = specification.training.learning_rate
-        raise DeclineError(f"training diverged: weights are not finite; lower training.learning_rate (it is {rate:g})")
+        raise PlanDeclined(f"training diverged: weights are not finite; lower training.learning_rate (it is {rate:g})")
     return weights
 
 

@@ -5,13 +5,13 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pyspark.sql import SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+
 from fogline.federation import Federation
 from fogline.kafka.publish import Publisher
 from fogline.kafka.read import open_consumer, partitions_of
 from fogline.kafka.topics import SENSOR_DATA_REJECTED
-from pyspark.sql import SparkSession
-from pyspark.sql.streaming.query import StreamingQuery
-
 from spark_jobs.fog.environment import Environment
 from spark_jobs.fog.folder import FogFolder
 from spark_jobs.fog.ingest import BatchWriter, LossListener, records_of, start_query

@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
 from fogline.blocks import Vector
 from fogline.federation.settings import Specification
 from fogline.messages.plan import Plan
 from fogline.network import Network
 from fogline.scaling import Scaler
-
-from spark_jobs.fog.errors import DeclineError
+from spark_jobs.fog.errors import PlanDeclined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,21 +23,21 @@ def check_specification(plan: Plan, own: Specification, fog: str) -> None:
 
     Raises
     ------
-    DeclineError
+    PlanDeclined
         ``spec_mismatch``, and what differs.
     """
     theirs = plan.specification
     found = theirs.sha256()
     if found != plan.specification_sha256:
-        raise DeclineError(
+        raise PlanDeclined(
             f"spec_mismatch: the specification's hash is {found[:12]}, not {plan.specification_sha256[:12]}"
         )
     differing = _differing(theirs.fields, own.fields)
     if differing:
-        raise DeclineError(f"spec_mismatch: fields.{differing} is not as in this fog's own file; make both the same")
+        raise PlanDeclined(f"spec_mismatch: fields.{differing} is not as in this fog's own file; make both the same")
     announced = set(theirs.fogs[fog].sensors) if fog in theirs.fogs else set()
     if announced != set(own.fogs[fog].sensors):
-        raise DeclineError(
+        raise PlanDeclined(
             f"spec_mismatch: fogs.{fog}.sensors is {sorted(announced)} in the plan and "
             f"{sorted(own.fogs[fog].sensors)} in this fog's own file; make both the same"
         )
@@ -52,11 +52,11 @@ def scaler_of(plan: Plan) -> Scaler:
 
     Raises
     ------
-    DeclineError
+    PlanDeclined
         The plan has none, or not one of exactly its features.
     """
     if plan.scaler is None or set(plan.scaler.features) != set(plan.specification.features):
-        raise DeclineError(
+        raise PlanDeclined(
             "the plan's scaler does not have exactly the specification's features; initialise the federation"
         )
     return plan.scaler
@@ -67,11 +67,11 @@ def check_size(name: str, parameters: Vector, network: Network) -> None:
 
     Raises
     ------
-    DeclineError
+    PlanDeclined
         The number of parameters differs.
     """
     if parameters.size != network.n_parameters:
-        raise DeclineError(f"the model {name} has {parameters.size} parameters, the network {network.n_parameters}")
+        raise PlanDeclined(f"the model {name} has {parameters.size} parameters, the network {network.n_parameters}")
 
 
 def check_classes(specification: Specification, target: npt.NDArray[np.float64]) -> None:
@@ -79,7 +79,7 @@ def check_classes(specification: Specification, target: npt.NDArray[np.float64])
 
     Raises
     ------
-    DeclineError
+    PlanDeclined
         Names the first that is none.
     """
     n_classes = specification.model.n_classes
@@ -87,4 +87,4 @@ def check_classes(specification: Specification, target: npt.NDArray[np.float64])
         return
     wrong = target[(target < 0) | (target >= n_classes) | (target != np.floor(target))]
     if wrong.size:
-        raise DeclineError(f"target.expression: {wrong[0]:g} is no class; classes are 0 to {n_classes - 1}")
+        raise PlanDeclined(f"target.expression: {wrong[0]:g} is no class; classes are 0 to {n_classes - 1}")

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from fogline.federation import Federation, load_federation
 from fogline.kafka.clients import ClientConfig, config_from_environment
-
 from spark_jobs.fog.errors import FogError
 
 EDGE_VARIABLE = "FOGLINE_EDGE_KAFKA_BOOTSTRAP_SERVERS"

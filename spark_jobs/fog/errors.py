@@ -7,5 +7,5 @@ class FogError(FoglineError):
     """The fog node can't start or go on; the message names the place and the remedy."""
 
 
-class DeclineError(FoglineError):
+class PlanDeclined(FoglineError):
     """The plan can't be answered; the message is the reason the cloud is given."""

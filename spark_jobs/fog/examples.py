@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
 from fogline import features
 from fogline.canonical import sha256_hex
 from fogline.features import column_values

@@ -7,8 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 
 import pyarrow as pa
-from fogline.kafka.publish import Publisher, Record
-from fogline.kafka.topics import SENSOR_DATA_REJECTED
 from pyspark.sql import DataFrame, SparkSession, functions
 from pyspark.sql.streaming.listener import (
     QueryIdleEvent,
@@ -19,6 +17,8 @@ from pyspark.sql.streaming.listener import (
 )
 from pyspark.sql.streaming.query import StreamingQuery
 
+from fogline.kafka.publish import Publisher, Record
+from fogline.kafka.topics import SENSOR_DATA_REJECTED
 from spark_jobs.fog.folder import FogFolder
 from spark_jobs.fog.memory import give_back
 from spark_jobs.fog.readings import ReadingJudge, Rejection

@@ -15,7 +15,6 @@ from fogline.kafka.vectors import send_vector
 from fogline.messages.answer import Answer
 from fogline.messages.base import MessageError
 from fogline.messages.plan import Plan
-
 from spark_jobs.fog.answer import Answerer, Computed
 from spark_jobs.fog.memory import give_back
 from spark_jobs.fog.models import ModelCache

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from fogline.messages.plan import Plan
-
 from spark_jobs.fog.state import Progress
 
 

@@ -7,6 +7,7 @@ import platform
 from pathlib import Path
 
 import numpy as np
+
 from fogline.messages.answer import Platform
 
 

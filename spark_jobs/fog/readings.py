@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from fogline.federation.settings import FieldRule
 from pydantic_core import SchemaValidator, ValidationError
 from pydantic_core import core_schema as cs
+
+from fogline.federation.settings import FieldRule
 
 STORED_TIME = pa.timestamp("us", "UTC")
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)

@@ -2,11 +2,11 @@
 
 import numpy as np
 import numpy.typing as npt
+
 from fogline.network import Network
 from fogline.scaling import Scaler
 from fogline.sums import ScoreSums
-
-from spark_jobs.fog.errors import DeclineError
+from spark_jobs.fog.errors import PlanDeclined
 from spark_jobs.fog.examples import Rows
 
 # A long window's hidden layers at once would take hundreds of MiB.
@@ -18,7 +18,7 @@ def score(network: Network, parameters: npt.NDArray[np.float64], scaler: Scaler,
 
     Raises
     ------
-    DeclineError
+    PlanDeclined
         The model's predictions are not finite, so no sum of them would say anything.
     """
     if not len(rows):
@@ -31,5 +31,5 @@ def score(network: Network, parameters: npt.NDArray[np.float64], scaler: Scaler,
             return ScoreSums.of((outputs != rows.target).astype(np.float64), rows.target)
         error = scaler.unscale_target(outputs) - rows.target
         if not np.isfinite(error @ error):
-            raise DeclineError("a model's predictions are not finite; go back to an older version")
+            raise PlanDeclined("a model's predictions are not finite; go back to an older version")
     return ScoreSums.of(error, rows.target)

@@ -11,10 +11,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
 from fogline.features import reading_schema
 from fogline.federation.settings import FieldRule
 from fogline.messages.plan import EventTimeSpan
-
 from spark_jobs.fog.readings import store_schema
 
 MERGED = "merged.parquet"

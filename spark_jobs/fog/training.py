@@ -2,6 +2,7 @@
 
 import numpy as np
 import numpy.typing as npt
+
 from fogline.canonical import sha256_hex
 from fogline.federation.settings import Training
 from fogline.network import Layer, Network

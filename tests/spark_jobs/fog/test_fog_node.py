@@ -1,0 +1,193 @@
+"""A fog as it runs: spark-submit, a real broker, killed and started again."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fogline.blocks import vector_digest
+from fogline.messages.plan import Interval, Plan
+from spark_jobs.fog.answer import Answerer
+from tests.spark_jobs.fog import made
+from tests.spark_jobs.fog.conftest import REPOSITORY
+from tests.spark_jobs.fog.made import at, line, readings, span, unit_scaler
+from tests.spark_jobs.fog.process import Farm, FogProcess
+from tests.support.plans import train_plan
+
+StartFog = Callable[[Farm], FogProcess]
+ZEROS = np.zeros(2, np.float32)
+SOUND = b'{"sensor_id": "s1", "event_time": "2024-01-01T00:30:00Z", "x": 1, "y": 3}'
+BAD = {
+    b"{": "",
+    b"": "",
+    b"null": "",
+    SOUND.replace(b'"x": 1', b'"x": "1,5"'): "x",
+    SOUND.replace(b'"x": 1', b'"x": NaN'): "x",
+    SOUND.replace(b'"x": 1', b'"x": 11'): "x",
+    SOUND.replace(b"00Z", b"00"): "event_time",
+    SOUND.replace(b"2024", b"2999"): "event_time",
+    SOUND.replace(b'"s1"', b'"s3"'): "sensor_id",
+}
+
+
+def to_train(farm: Farm, number: int = 1) -> Plan:
+    return train_plan(
+        farm.own,
+        plan_id=f"{farm.own.federation}/main/{number}",
+        interval=Interval(index=3, start=at(3), end=at(4)),
+        window=span(2, 4),
+        models=(farm.model("base", ZEROS),),
+        scaler=unit_scaler(),
+        deadline_s=120.0,
+    )
+
+
+def expected_digest(farm: Farm, plan: Plan, folder: Path) -> str:
+    """Compute here, from the same readings, what the fog must answer."""
+    store = made.store(farm.own, folder / "expected")
+    store.write("c-0", line(farm.own, "s1", 0, 5))
+    store.write("c-1", line(farm.own, "s3", 0, 5))
+    answerer = Answerer(farm.own.specification(), "fog-a", store, lambda weights: ZEROS)
+    weights = answerer.answer(plan, ()).weights
+    assert weights is not None
+    return vector_digest(weights)
+
+
+def test_it_keeps_sound_readings_quarantines_the_rest_and_answers(
+    make_farm: Callable[..., Farm], start_fog: StartFog, tmp_path: Path
+) -> None:
+    farm = make_farm()
+    farm.send(("s1", value) for value in BAD)
+    farm.send([("s1", None), ("stranger", SOUND)])
+    farm.send_readings(line(farm.own, "s1", 0, 5), line(farm.own, "s3", 0, 5))
+    fog = start_fog(farm)
+    plan = to_train(farm)
+    farm.announce(plan)
+    answer = farm.answer_to(plan)
+
+    assert (answer.kind, answer.n_examples, answer.silent_sensors) == ("update", 96, ())
+    assert answer.weights is not None
+    assert answer.weights.digest == expected_digest(farm, plan, tmp_path)
+    rejected = farm.rejected(len(BAD) + 1)
+    assert [value for value, _ in rejected] == [*BAD, None]
+    assert [headers["field"] for _, headers in rejected] == [*BAD.values(), ""]
+    assert [headers["offset"] for _, headers in rejected] == [str(offset) for offset in range(len(BAD) + 1)]
+    assert all(headers["reason"] for _, headers in rejected)
+    fog.terminate()
+    assert "Traceback" not in fog.said()
+
+
+def test_killed_while_ingesting_and_training_it_answers_as_if_nothing_had_been(
+    make_farm: Callable[..., Farm], start_fog: StartFog, tmp_path: Path
+) -> None:
+    farm = make_farm(training={"epochs": 3_000, "batch_size": 8, "learning_rate": 0.05})
+    first = line(farm.own, "s1", 0, 5)
+    farm.send_readings(first.slice(0, 72))
+    killed = start_fog(farm)
+    killed.wait_for("72 readings kept")
+    farm.send_readings(first.slice(72), line(farm.own, "s3", 0, 5))
+    killed.kill()
+
+    plan = to_train(farm)
+    farm.announce(plan)
+    killed = start_fog(farm)
+    killed.wait_for(f"plan {plan.plan_id}: train over")
+    killed.kill()
+    assert "update from" not in killed.said()
+
+    fog = start_fog(farm)
+    answer = farm.answer_to(plan)
+    stored = made.store(farm.own, tmp_path / "data" / farm.own.federation / "fog-a").read([span(0, 5)])
+    assert stored.num_rows == 240
+    assert answer.weights is not None
+    assert answer.weights.digest == expected_digest(farm, plan, tmp_path)
+    fog.wait_for("update from 96 rows")
+
+    fog.kill()
+    again = start_fog(farm)
+    following = to_train(farm, number=2)
+    farm.announce(following)
+    assert farm.answer_to(following).kind == "update"
+    assert f"plan {plan.plan_id}:" not in again.said()
+
+
+def test_a_sensor_that_never_reports_is_named_and_not_waited_for_again(
+    make_farm: Callable[..., Farm], start_fog: StartFog
+) -> None:
+    farm = make_farm()
+    farm.send_readings(line(farm.own, "s1", 0, 5))
+    fog = start_fog(farm)
+    fog.wait_for("120 readings kept")
+    first = to_train(farm).model_copy(update={"deadline_s": 8.0})
+    farm.announce(first)
+    answer = farm.answer_to(first)
+    assert (answer.kind, answer.n_examples, answer.silent_sensors) == ("update", 48, ("s3",))
+    assert "no reading yet past" in fog.said()
+
+    # With this deadline waiting for the sensor would take longer than the test does.
+    second = to_train(farm, number=2).model_copy(update={"deadline_s": 3600.0})
+    farm.announce(second)
+    assert farm.answer_to(second).silent_sensors == ("s3",)
+
+
+def test_a_plan_without_readings_is_declined_and_the_next_one_answered(
+    make_farm: Callable[..., Farm], start_fog: StartFog
+) -> None:
+    farm = make_farm()
+    farm.send_readings(*(readings(farm.own, sensor, [1.5, 9.0], [1, 2]) for sensor in ("s1", "s3")))
+    fog = start_fog(farm)
+    fog.wait_for("4 readings kept")
+    empty = to_train(farm)
+    farm.announce(empty)
+    declined = farm.answer_to(empty)
+    assert declined.kind == "decline"
+    assert declined.reason == "no readings from 2024-01-03 00:00 to 2024-01-05 00:00 UTC of s1, s3"
+    full = to_train(farm, number=2).model_copy(update={"window": span(1, 2)})
+    farm.announce(full)
+    assert farm.answer_to(full).n_examples == 2
+
+
+def test_a_folder_that_another_process_uses_is_refused(make_farm: Callable[..., Farm], start_fog: StartFog) -> None:
+    farm = make_farm()
+    start_fog(farm).wait_for("started: sensors s1, s3")
+    second = start_fog(farm)
+    assert second.wait() != 0
+    assert "another process runs fog-a on this folder; stop it first" in second.said()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "says"),
+    [
+        (["--federation", "wind_frm", "--fog", "fog-1"], {}, "there is no"),
+        (
+            ["--federation", "wind_farm", "--fog", "fog-9"],
+            {},
+            "--fog fog-9: wind_farm.yaml has no such fog; it has fog-1",
+        ),
+        (["--federation", "wind_farm", "--fog", "fog-1"], {"FOGLINE_FOG_DATA": ""}, "FOGLINE_FOG_DATA is not set"),
+        (
+            ["--federation", "wind_farm", "--fog", "fog-1"],
+            {"FOGLINE_KAFKA_BOOTSTRAP_SERVERS": ""},
+            "FOGLINE_KAFKA_BOOTSTRAP_SERVERS is not set",
+        ),
+    ],
+)
+def test_a_wrong_setting_is_one_line(
+    tmp_path: Path, arguments: list[str], variables: dict[str, str], says: str
+) -> None:
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "plugins")]),
+        "FOGLINE_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+        "FOGLINE_FOG_DATA": str(tmp_path),
+        **variables,
+    }
+    command = [sys.executable, str(REPOSITORY / "spark_jobs" / "fog_node.py"), *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert len(done.stderr.splitlines()) == 1

@@ -1,0 +1,153 @@
+"""Every record is a reading or a rejection that names field and reason."""
+
+import datetime as dt
+import json
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from fogline.federation.settings import FieldRule
+from spark_jobs.fog.readings import Judged, ReadingJudge, store_schema
+
+FIELDS = {"wind": FieldRule(min=0, max=60), "power": FieldRule(min=-200, max=2500)}
+NOW = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
+SOUND = {"sensor_id": "s1", "event_time": "2026-01-01T10:00:00+00:00", "wind": 3.5, "power": 100}
+
+
+def judge(*values: bytes | None, key: str = "s1") -> Judged:
+    n = len(values)
+    records = pa.table(
+        {
+            "key": pa.array([key] * n, pa.string()),
+            "value": pa.array(values, pa.binary()),
+            "partition": pa.array([2] * n, pa.int32()),
+            "offset": pa.array(range(100, 100 + n), pa.int64()),
+        }
+    )
+    return ReadingJudge(FIELDS).judge(records, NOW)
+
+
+def sound_but(**changes: Any) -> bytes:
+    return json.dumps({**SOUND, **changes}).encode()
+
+
+def with_literal(field: str, literal: str) -> bytes:
+    return sound_but(**{field: "HERE"}).replace(b'"HERE"', literal.encode())
+
+
+def test_a_sound_reading_is_kept_whole_with_its_place_on_kafka() -> None:
+    judged = judge(sound_but())
+    assert judged.rejections == []
+    assert judged.readings.schema.equals(store_schema(FIELDS))
+    assert judged.readings.to_pylist() == [
+        {
+            "sensor_id": "s1",
+            "event_time": dt.datetime(2026, 1, 1, 10, tzinfo=dt.UTC),
+            "wind": 3.5,
+            "power": 100.0,
+            "kafka_partition": 2,
+            "kafka_offset": 100,
+        }
+    ]
+
+
+@pytest.mark.parametrize("value", [b"{", b"null", b"[]", b'"text"', b"{}", b"", b"\xff\xfe", b"{}{}", None])
+def test_what_is_no_reading_is_rejected(value: bytes | None) -> None:
+    judged = judge(value)
+    assert judged.readings.num_rows == 0
+    assert len(judged.rejections) == 1
+    assert judged.rejections[0].reason
+
+
+@pytest.mark.parametrize(
+    "literal",
+    [
+        "NaN",
+        "Infinity",
+        "-Infinity",
+        "1e999",
+        "1" + "0" * 400,
+        '"3.5"',
+        '"3,5"',
+        '"21 °C"',
+        "true",
+        "[3.5]",
+        "61",
+        "-1",
+    ],
+)
+def test_a_value_that_is_no_number_in_range_rejects_the_whole_reading(literal: str) -> None:
+    judged = judge(sound_but(), with_literal("wind", literal), sound_but())
+    assert judged.readings["kafka_offset"].to_pylist() == [100, 102]
+    assert [(rejection.row, rejection.field) for rejection in judged.rejections] == [(1, "wind")]
+
+
+@pytest.mark.parametrize(
+    "literal",
+    [
+        "1767261600",
+        '"1767261600"',
+        '"2026-01-01T10:00:00"',
+        '"2026-01-01"',
+        '"01/02/2026"',
+        '"2026-02-30T00:00:00Z"',
+        "null",
+        "true",
+        '"1969-12-31T23:59:59Z"',
+        '"2026-01-01T12:05:01Z"',
+    ],
+)
+def test_a_time_that_is_missing_ambiguous_or_in_the_future_is_rejected(literal: str) -> None:
+    judged = judge(with_literal("event_time", literal))
+    assert judged.readings.num_rows == 0
+    assert [rejection.field for rejection in judged.rejections] == ["event_time"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2026-01-01T10:00:00Z", "2026-01-01T11:00:00+01:00", "2026-01-01 10:00:00+00:00", "2026-01-01T05:00:00-05:00"],
+)
+def test_one_instant_is_one_time_however_it_is_written(text: str) -> None:
+    assert judge(sound_but(event_time=text)).readings["event_time"].to_pylist() == [
+        dt.datetime(2026, 1, 1, 10, tzinfo=dt.UTC)
+    ]
+
+
+def test_a_clock_may_be_a_little_ahead() -> None:
+    assert judge(sound_but(event_time="2026-01-01T12:04:59Z")).rejections == []
+
+
+@pytest.mark.parametrize(
+    "value", [sound_but(wind=None), json.dumps({k: SOUND[k] for k in SOUND if k != "wind"}).encode()]
+)
+def test_an_absent_or_null_field_is_a_missing_value(value: bytes) -> None:
+    judged = judge(value)
+    assert judged.rejections == []
+    assert judged.readings["wind"].null_count == 1
+    assert judged.readings["power"].to_pylist() == [100.0]
+
+
+def test_a_field_that_is_not_declared_is_ignored() -> None:
+    assert judge(sound_but(colour="red")).readings.num_rows == 1
+
+
+def test_a_reading_under_another_sensors_key_is_rejected() -> None:
+    judged = judge(sound_but(sensor_id="s2"))
+    assert [(r.field, r.reason) for r in judged.rejections] == [("sensor_id", "is not the record's key")]
+
+
+def test_rejections_name_their_rows_whatever_the_reason() -> None:
+    judged = judge(b"{", sound_but(), sound_but(event_time="2027-01-01T00:00:00Z"), sound_but(wind="x"), sound_but())
+    assert sorted(rejection.row for rejection in judged.rejections) == [0, 2, 3]
+    assert judged.readings["kafka_offset"].to_pylist() == [101, 104]
+
+
+def test_an_empty_batch_has_the_stores_columns() -> None:
+    assert judge().readings.schema.equals(store_schema(FIELDS))
+
+
+def test_microseconds_survive() -> None:
+    times = judge(sound_but(event_time="2025-12-31T23:59:59.999999Z")).readings["event_time"]
+    assert times.cast(pa.timestamp("us")).to_numpy()[0] == np.datetime64("2025-12-31T23:59:59.999999")
