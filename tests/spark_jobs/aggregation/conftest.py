@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+
 from fogline.artifacts import ArtifactStore
 from fogline.blocks import vector_digest
 from fogline.federation.settings import Specification

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
+
 from fogline import model
 from fogline.artifacts import ArtifactStore, StoreError
 from fogline.blocks import BLOCK_N_PARAMETERS
@@ -14,7 +15,6 @@ from fogline.kafka.clients import KafkaLayerError
 from fogline.kafka.topics import MODEL_WEIGHTS
 from fogline.messages.seal import Result
 from fogline.messages.weights import BlockedVector
-
 from spark_jobs.aggregate_round import main
 from spark_jobs.aggregation import job
 from spark_jobs.aggregation.errors import AggregationError
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from conftest import NewRound, Round
     from pyspark.sql import SparkSession
 
-HIDDEN = (500, 999)  # half a million parameters: three blocks, the last one short
-N_HIDDEN_PARAMETERS = 2 * 500 + 500 * 999 + 2 * 999 + 1
+HIDDEN = (1000, 999)  # five blocks, the last one short: more than there are partitions
+N_HIDDEN_PARAMETERS = 2 * 1000 + 1000 * 999 + 2 * 999 + 1
 MALFORMED: dict[str, tuple[dict[str, Any], str]] = {
     "another topic": ({"topic": "sensor-data"}, "its blocks lie on topic sensor-data, not on model-weights"),
     "another network": ({"n_parameters": 3}, "3 parameters declared, the network has 2"),
@@ -110,6 +110,16 @@ def test_a_fog_without_examples_changes_nothing(new_round: "NewRound", aggregate
     round_.update("a", 0, [1, 2])
     round_.update("b", 300, [3, 4])
     assert candidate(round_, aggregate(round_)).parameters.tolist() == [3, 4]
+
+
+@pytest.mark.usefixtures("way")
+def test_adds_up_in_the_order_of_the_plan_not_of_the_answers(new_round: "NewRound", aggregate: Aggregate) -> None:
+    round_ = new_round(["a", "b", "c"])
+    # In the plan's order the one is lost beside 2^60; where the huge ones meet first it would be left over.
+    round_.update("c", 1, [-(2.0**60), 0])
+    round_.update("a", 1, [2.0**60, 0])
+    round_.update("b", 1, [1, 0])
+    assert candidate(round_, aggregate(round_)).parameters.tolist() == [0, 0]
 
 
 def test_no_examples_at_all_leave_the_model_unchanged(new_round: "NewRound", aggregate: Aggregate) -> None:
