@@ -4,7 +4,6 @@ import hashlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,7 +16,7 @@ from fogline.stack.bootstrap import exclusive
 from fogline.stack.errors import StackError
 from fogline.stack.java import Java
 from fogline.stack.kafka import Kafka
-from fogline.stack.settings import HOST
+from fogline.stack.ports import free_ports
 from fogline.stack.spark import Spark
 from fogline.stack.spark_home import spark_jars
 from fogline.stack.waiting import log_tail, wait_until
@@ -54,7 +53,7 @@ class Archives:
 
     def _make(self, scratch: Path, console: Console) -> None:
         console.print("making the AppCDS archives (once)")
-        port, controller_port = _free_ports(2)
+        port, controller_port = free_ports(2)
         kafka_archive, spark_archive = scratch / "kafka.jsa", scratch / "spark.jsa"
         kafka = Kafka(scratch / "kafka", port, controller_port, self.java, self.kafka_jars, self.kafka)
         spark = Spark(scratch / "spark", self.java, self.connector_jars, self.spark)
@@ -99,11 +98,3 @@ def _key(java: Java, jars: Sequence[Path]) -> str:
 
 def _failure(archive: Path) -> Path:
     return archive.with_suffix(".failed")
-
-
-def _free_ports(n_ports: int) -> list[int]:
-    sockets = [socket.create_server((HOST, 0)) for _ in range(n_ports)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -136,10 +137,13 @@ def run(command: tuple[str, ...]) -> None:
 def test(arguments: tuple[str, ...]) -> None:
     """Check style and types, then run the tests; ARGUMENTS go to pytest."""
     os.chdir(REPOSITORY)
+    spark = make_stack().parts.spark
+    spark.prepare()
+    environment = os.environ | spark.environment(Path(sys.executable))
     failed = []
     for check in (*CHECKS, ["pytest", *arguments]):
         click.echo(f"== {' '.join(check)}")
-        if subprocess.run([sys.executable, "-m", *check]).returncode:
+        if subprocess.run([sys.executable, "-m", *check], env=environment).returncode:
             failed.append(check[0])
     if failed:
         raise click.ClickException(f"failed: {', '.join(failed)}")

@@ -1,5 +1,6 @@
 """Checks before anything starts that the stack's ports are free."""
 
+import random
 import socket
 from collections.abc import Mapping
 
@@ -8,12 +9,25 @@ import psutil
 from fogline.stack.errors import StackError
 from fogline.stack.settings import HOST
 
+CLIENT_FREE_PORTS = range(20000, 32000)
+
 
 def listening(port: int) -> bool:
     """Return whether something accepts connections on the port."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex((HOST, port)) == 0
+
+
+def free_ports(n_ports: int) -> list[int]:
+    """Return free ports below the range from which systems give ports to clients, so that none is gone in a moment."""
+    found: list[int] = []
+    for port in random.sample(CLIENT_FREE_PORTS, len(CLIENT_FREE_PORTS)):
+        if len(found) == n_ports:
+            break
+        if _free(port):
+            found.append(port)
+    return found
 
 
 def require_free(ports: Mapping[str, int]) -> None:

@@ -25,7 +25,6 @@ from fogline.stack.waiting import log_tail, wait_until
 START_DEADLINE_S = 30
 STOP_S = 30
 STOP_ALL_S = 120
-ENDED = {"FATAL", "EXITED", "UNKNOWN"}
 
 
 @dataclass(frozen=True)
@@ -132,8 +131,10 @@ class Supervisor:
             With the tail of its log.
         """
         found = self.state(name)
-        if found.state in ENDED and not found.ended_well:
-            raise StackError(f"{name} ended (exit code {found.exit_code}) and stays down{log_tail(self.log(name))}")
+        if found.state == "FATAL":
+            raise StackError(f"{name} ended at once each time that it was started{log_tail(self.log(name))}")
+        if found.state == "EXITED" and not found.ended_well:
+            raise StackError(f"{name} ended with exit code {found.exit_code}{log_tail(self.log(name))}")
 
     def stop(self, last: Iterable[str]) -> None:
         """Stop all programs at once except ``last``, then those, then the supervisor, and wait for its end."""

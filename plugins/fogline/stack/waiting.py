@@ -33,5 +33,6 @@ def log_tail(log: Path | None) -> str:
         return ""
     if not log.is_file():
         return f"; it left no log in {log}"
-    lines = log.read_text(errors="replace").splitlines()[-N_TAIL_LINES:]
-    return "\n".join([f"; the end of its log {log}:", *(f"    {line}" for line in lines)])
+    # Java's stack frames would push the line that says what is wrong out of the tail.
+    lines = [line for line in log.read_text(errors="replace").splitlines() if not line.startswith("\tat ")]
+    return "\n".join([f"; the end of its log {log}:", *(f"    {line}" for line in lines[-N_TAIL_LINES:])])

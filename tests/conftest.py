@@ -1,0 +1,36 @@
+"""The session's one real stack, started in the pieces that tests ask for; unit tests start nothing."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from fogline.stack.stack import Stack
+from tests.support.stacks import fresh_stack
+
+
+@pytest.fixture(scope="session")
+def session_stack() -> Iterator[Stack]:
+    """The session's stack, of which nothing runs before one of the fixtures below."""
+    with fresh_stack() as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def kafka(session_stack: Stack) -> str:
+    """Bootstrap servers of the session's broker."""
+    session_stack.start_servers("kafka")
+    return session_stack.parts.kafka.bootstrap_servers
+
+
+@pytest.fixture(scope="session")
+def postgres(session_stack: Stack) -> str:
+    """SQLAlchemy address of a superuser on the session's Postgres; tests make databases of their own."""
+    session_stack.start_servers("postgres")
+    return session_stack.parts.postgres.url("postgres")
+
+
+@pytest.fixture(scope="session")
+def stack(session_stack: Stack) -> Stack:
+    """The whole stack, without a producer."""
+    session_stack.up(producer=False)
+    return session_stack

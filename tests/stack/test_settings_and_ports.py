@@ -1,0 +1,60 @@
+"""Settings come from FOGLINE_ variables, and every complaint names the variable."""
+
+import socket
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from fogline.stack.commands import main
+from fogline.stack.credentials import kept
+from fogline.stack.errors import StackError
+from fogline.stack.ports import free_ports, require_free
+from fogline.stack.settings import HOST, MAX_SOCKET_PATH, Settings
+
+
+def test_a_variable_changes_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOGLINE_KAFKA_PORT", "30001")
+    assert Settings().ports["FOGLINE_KAFKA_PORT"] == 30001
+    assert Settings().bootstrap_servers == "127.0.0.1:30001"
+
+
+def test_a_wrong_value_is_named_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOGLINE_AIRFLOW_PORT", "http")
+    done = CliRunner().invoke(main, ["status"])
+    assert done.exit_code == 1
+    assert "FOGLINE_AIRFLOW_PORT=http" in done.output and "integer" in done.output
+
+
+def test_a_long_home_has_its_socket_elsewhere(tmp_path: Path) -> None:
+    near, far = Settings(home=Path("/x/home")), Settings(home=tmp_path / ("long" * 30))
+    assert near.supervisor_socket == Path("/x/home/supervisor.sock")
+    assert len(str(far.supervisor_socket)) <= MAX_SOCKET_PATH
+    assert far.supervisor_socket != Settings(home=tmp_path / ("other" * 30)).supervisor_socket
+
+
+def test_a_taken_port_is_named_with_its_variable_and_holder() -> None:
+    with socket.create_server((HOST, 0)) as holder:
+        port = holder.getsockname()[1]
+        with pytest.raises(StackError, match=rf"port {port} is taken by process \d+ .*FOGLINE_KAFKA_PORT"):
+            require_free({"FOGLINE_KAFKA_PORT": port})
+    require_free({"FOGLINE_KAFKA_PORT": port})
+
+
+def test_a_port_given_twice_names_both_variables() -> None:
+    (port,) = free_ports(1)
+    with pytest.raises(StackError, match=r"given twice: change FOGLINE_B_PORT or FOGLINE_A_PORT"):
+        require_free({"FOGLINE_A_PORT": port, "FOGLINE_B_PORT": port})
+
+
+def test_a_secret_is_made_once_and_its_owner_s_alone(tmp_path: Path) -> None:
+    path = tmp_path / "credentials" / "postgres"
+    assert kept(path, "first") == "first"
+    assert kept(path, "second") == "first"
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("verb", ["up", "down", "status", "logs", "run", "test"])
+def test_every_verb_explains_itself(verb: str) -> None:
+    done = CliRunner().invoke(main, [verb, "--help"])
+    assert done.exit_code == 0 and verb in done.output
