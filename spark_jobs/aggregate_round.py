@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from fogline.artifacts import ArtifactStore
 from fogline.errors import FoglineError
 from fogline.kafka.clients import config_from_environment
-
 from spark_jobs.aggregation.job import run
 
 if TYPE_CHECKING:

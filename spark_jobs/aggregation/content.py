@@ -1,6 +1,7 @@
 """Whether a block's bytes are what its manifest declared, and numbers that can be averaged."""
 
 import numpy as np
+
 from fogline.blocks import WIRE_DTYPE, Vector
 from fogline.canonical import sha256_hex
 from fogline.messages.weights import BlockLocation

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from fogline.blocks import BlockError, Vector, decode
 from fogline.canonical import canonical_json
 from fogline.kafka.clients import ClientConfig
 from fogline.kafka.topics import MODEL_WEIGHTS
-
 from spark_jobs.aggregation.content import ContentError, block_values
 from spark_jobs.aggregation.reduction import Reduction, spark_errors
 from spark_jobs.aggregation.rules import RULES

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from fogline.blocks import WIRE_DTYPE, block_partition
 from fogline.kafka.clients import ClientConfig
 from fogline.kafka.topics import N_WEIGHTS_PARTITIONS
 from fogline.messages.weights import BlockLocation
-
 from spark_jobs.aggregation.errors import AggregationError
 from spark_jobs.aggregation.reduction import Reduction, spark_errors
 from spark_jobs.aggregation.task import SCHEMA, Share, task_function

@@ -8,7 +8,6 @@ from fogline.artifacts import ArtifactStore
 from fogline.blocks import Vector
 from fogline.kafka.clients import ClientConfig
 from fogline.messages.seal import FogContribution, Result, Seal
-
 from spark_jobs.aggregation.errors import AggregationError
 from spark_jobs.aggregation.in_driver import reduce_in_driver
 from spark_jobs.aggregation.in_tasks import reduce_in_tasks

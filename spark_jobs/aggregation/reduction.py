@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from fogline.blocks import Vector
-
 from spark_jobs.aggregation.errors import AggregationError
 from spark_jobs.aggregation.updates import Rejections
 

@@ -5,7 +5,6 @@ from fogline.blocks import Vector
 from fogline.canonical import sha256_hex
 from fogline.messages.seal import Candidate, Result, Seal
 from fogline.model import GlobalModel, Lineage
-
 from spark_jobs.aggregation.errors import AggregationError
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from confluent_kafka import TopicPartition
+
 from fogline.kafka.clients import ClientConfig, KafkaLayerError
 from fogline.kafka.read import METADATA_TIMEOUT_S, open_consumer, partitions_of
 from fogline.kafka.topics import MODEL_WEIGHTS
-
 from spark_jobs.aggregation.content import place
 from spark_jobs.aggregation.errors import AggregationError
 from spark_jobs.aggregation.updates import Rejections, Update

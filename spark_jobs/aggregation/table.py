@@ -2,9 +2,10 @@
 
 import io
 
-from fogline.messages.seal import Result
 from rich.console import Console
 from rich.table import Table
+
+from fogline.messages.seal import Result
 
 WIDTH_COLUMNS = 110
 

@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+
 from fogline.blocks import WIRE_DTYPE, Vector
 from fogline.kafka.clients import ClientConfig, KafkaLayerError
 from fogline.kafka.read import Received, read_exact
 from fogline.kafka.topics import MODEL_WEIGHTS
 from fogline.messages.weights import BlockLocation
-
 from spark_jobs.aggregation.content import ContentError, block_values
 from spark_jobs.aggregation.rules import RULES
 

@@ -8,7 +8,6 @@ from fogline.messages.answer import Answer
 from fogline.messages.seal import Seal
 from fogline.messages.weights import BlockedVector
 from fogline.network import Network
-
 from spark_jobs.aggregation.errors import AggregationError
 
 Rejections = dict[str, str]

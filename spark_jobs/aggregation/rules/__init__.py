@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
-from fogline.blocks import Vector
 
+from fogline.blocks import Vector
 from spark_jobs.aggregation.rules.weighted_mean import weighted_mean
 
 # (updates (n_fogs, n_columns) float32, n_examples (n_fogs,) int64) -> (n_columns,) float32. A rule is column-wise, so
