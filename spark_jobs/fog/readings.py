@@ -33,7 +33,7 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Judged:
-    """A batch, sorted out: the readings in the store's columns, and the rejections."""
+    """A batch, sorted out: the readings in the store's columns, and the rejections, both in the batch's order."""
 
     readings: pa.Table
     rejections: list[Rejection]
@@ -85,7 +85,8 @@ class ReadingJudge:
         where = records.select(["partition", "offset"]).take(np.asarray(rows, np.int64)[kept])
         for column in where.columns:
             readings = readings.append_column("", column)
-        return Judged(readings.rename_columns(self._schema.names).cast(self._schema), rejections)
+        readings = readings.rename_columns(self._schema.names).cast(self._schema)
+        return Judged(readings, sorted(rejections, key=lambda rejection: rejection.row))
 
     def _parse(self, records: pa.Table) -> tuple[list[int], list[dict[str, Any]], list[Rejection]]:
         rows: list[int] = []

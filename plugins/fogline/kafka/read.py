@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
 from fogline.kafka.clients import ClientConfig, KafkaLayerError, make_consumer
 
@@ -152,6 +153,18 @@ class TailReader:
         return max(low, wanted)
 
 
+def _awaits_leader(error: BaseException) -> bool:
+    codes = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
+    return isinstance(error, KafkaException) and error.args[0].code() in codes
+
+
+# A partition gets its leader a moment after it was made or its broker came back.
+@retry(
+    retry=retry_if_exception(_awaits_leader),
+    stop=stop_after_delay(METADATA_TIMEOUT_S),
+    wait=wait_fixed(0.1),
+    reraise=True,
+)
 def _watermarks(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
     marks = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=METADATA_TIMEOUT_S)
     if marks is None:
