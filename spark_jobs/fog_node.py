@@ -43,9 +43,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Run fog nodes: ingest readings and answer plans.")
     parser.add_argument("--federation", required=True, help="name of the federation's file, without .yaml")
     parser.add_argument("--fog", required=True, action="append", help="a fog of that file; may be given again")
-    parser.add_argument(
-        "--federations", type=Path, default=federations_folder(), help="folder (%(default)s)"
-    )
+    parser.add_argument("--federations", type=Path, default=federations_folder(), help="folder (%(default)s)")
     return parser.parse_args(argv)
 
 

@@ -144,4 +144,4 @@ def _rejection(row: int, error: ValidationError) -> Rejection:
 
 
 def _microseconds(times: list[dt.datetime]) -> npt.NDArray[np.int64]:
-    return np.array([time - EPOCH for time in times], "timedelta64[us]").astype(np.int64)
+    return np.asarray(pa.array(times, STORED_TIME).cast(pa.int64()))

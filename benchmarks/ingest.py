@@ -1,0 +1,164 @@
+"""How many readings a fog ingests per CPU second, beside a bare Spark job that only parses and writes them.
+
+``./fogline run python benchmarks/ingest.py [--readings 500000]``, with the broker up. Both sides read the same topic of
+one partition by ``spark-submit --master local[1]`` with the environment's Spark settings. CPU seconds are those of
+Java and Python, from the moment the session is there until the last reading is stored.
+"""
+
+import argparse
+import datetime as dt
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import psutil
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+from pyspark.sql import DataFrame, SparkSession, functions
+
+from fogline.federation.settings import FieldRule
+from fogline.kafka.clients import BOOTSTRAP_VARIABLE, config_from_environment
+from fogline.kafka.publish import Publisher
+from spark_jobs.fog.folder import FogFolder
+from spark_jobs.fog.ingest import MAX_RECORDS_PER_BATCH, BatchWriter, records_of
+from spark_jobs.fog.readings import ReadingJudge
+from spark_jobs.fog.state import FogState
+from spark_jobs.fog.store import ReadingStore
+
+SENSORS = ("R80711", "R80721", "R80736", "R80790")
+FIELDS = {
+    "wind_speed": FieldRule(min=0, max=60),
+    "outdoor_temperature": FieldRule(min=-60, max=60),
+    "vane_angle": FieldRule(min=-360, max=360),
+    "wind_direction": FieldRule(min=0, max=360),
+    "power": FieldRule(min=-200, max=2500),
+}
+SIDES = ("fog", "bare")
+
+
+def main() -> None:
+    """Fill a topic, run both sides on it, print their figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--readings", type=int, default=500_000)
+    parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
+    parser.add_argument("--topic", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.side:
+        run_side(arguments.side, arguments.topic, arguments.readings)
+        return
+    servers = config_from_environment()["bootstrap.servers"]
+    topic = f"benchmark-{uuid.uuid4().hex[:8]}"
+    admin = AdminClient({"bootstrap.servers": servers})
+    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(30)
+    try:
+        n_bytes = fill(servers, topic, arguments.readings)
+        print(
+            f"{arguments.readings:,} readings of {n_bytes / arguments.readings:.0f} bytes, four sensors, one partition"
+        )
+        rates = {side: measure(side, topic, arguments.readings) for side in SIDES}
+        print(f"the fog does {rates['fog'] / rates['bare']:.2f} times what the bare job does per CPU second")
+    finally:
+        admin.delete_topics([topic])[topic].result(30)
+
+
+def fill(servers: str, topic: str, n_readings: int) -> int:
+    """Send made-up ten-minute readings of a wind farm; return their bytes."""
+    producer = Producer({"bootstrap.servers": servers, "linger.ms": 50, "queue.buffering.max.messages": 500_000})
+    rng = np.random.default_rng(1)
+    values = rng.uniform([0, -10, -30, 0, 0], [25, 35, 30, 360, 2050], (n_readings, 5)).round(2).tolist()
+    start = dt.datetime(2014, 1, 1, tzinfo=dt.UTC)
+    n_bytes = 0
+    for number, row in enumerate(values):
+        step, which = divmod(number, len(SENSORS))
+        event_time = (start + step * dt.timedelta(minutes=10)).isoformat()
+        reading = {"sensor_id": SENSORS[which], "event_time": event_time, **dict(zip(FIELDS, row, strict=True))}
+        value = json.dumps(reading, separators=(",", ":")).encode()
+        n_bytes += len(value)
+        producer.produce(topic, key=SENSORS[which], value=value)
+        if number % 10_000 == 0:
+            producer.poll(0)
+    producer.flush()
+    return n_bytes
+
+
+def measure(side: str, topic: str, n_readings: int) -> float:
+    """Run one side as a process of its own, print its figures and return its readings per CPU second."""
+    submit = ["spark-submit", "--master", "local[1]", __file__]
+    command = [*submit, "--side", side, "--topic", topic, "--readings", str(n_readings)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    figures = json.loads(done.stdout.splitlines()[-1])
+    assert figures["n_stored"] == n_readings, figures
+    per_cpu_s, per_s = n_readings / figures["cpu_s"], n_readings / figures["wall_s"]
+    java, python = figures["java_cpu_s"], figures["cpu_s"] - figures["java_cpu_s"]
+    print(
+        f"{side:>5}: {per_cpu_s:,.0f} readings per CPU s (Java {java:.1f} s, Python {python:.1f} s), {per_s:,.0f} per s"
+    )
+    return per_cpu_s
+
+
+def run_side(side: str, topic: str, n_readings: int) -> None:
+    """Ingest the whole topic and print the figures as JSON."""
+    session = SparkSession.builder.appName(f"benchmark {side}").config("spark.sql.shuffle.partitions", 1).getOrCreate()
+    servers = os.environ[BOOTSTRAP_VARIABLE]
+    with tempfile.TemporaryDirectory() as folder:
+        ingest = {"fog": fog_side, "bare": bare_side}[side](session, servers, topic, Path(folder))
+        java, python = psutil.Process(os.getppid()), psutil.Process()
+        before, started = (cpu_s(java), cpu_s(python)), time.perf_counter()
+        n_stored = ingest()
+        wall_s = time.perf_counter() - started
+        java_cpu_s = cpu_s(java) - before[0]
+        total = java_cpu_s + cpu_s(python) - before[1]
+    print(json.dumps({"n_stored": n_stored, "wall_s": wall_s, "cpu_s": total, "java_cpu_s": java_cpu_s}))
+
+
+def fog_side(session: SparkSession, servers: str, topic: str, folder: Path) -> Callable[[], int]:
+    """Return the fog's own path, from the topic to the store."""
+    fog_folder = FogFolder(folder, "benchmark", "fog", topic)
+    state = FogState(fog_folder.state)
+    store = ReadingStore(fog_folder.readings, FIELDS, dt.timedelta(days=1))
+    edge = Publisher({"bootstrap.servers": servers})
+    writer = BatchWriter("fog", topic, fog_folder, ReadingJudge(FIELDS), store, state, edge)
+    query = records_of(session, servers, topic, SENSORS).writeStream.foreachBatch(writer)
+
+    def ingest() -> int:
+        query.option("checkpointLocation", str(fog_folder.checkpoint)).trigger(
+            availableNow=True
+        ).start().awaitTermination()
+        return state.totals()[0]
+
+    return ingest
+
+
+def bare_side(session: SparkSession, servers: str, topic: str, folder: Path) -> Callable[[], int]:
+    """Return a job that parses each record with from_json and writes Parquet, and checks nothing."""
+    schema = ", ".join(["sensor_id string", "event_time timestamp", *(f"{name} double" for name in FIELDS)])
+    reading = functions.from_json(functions.col("value").cast("string"), schema)
+    stream = session.readStream.format("kafka").option("kafka.bootstrap.servers", servers).option("subscribe", topic)
+    stream = stream.option("startingOffsets", "earliest").option("maxOffsetsPerTrigger", MAX_RECORDS_PER_BATCH)
+    parsed: DataFrame = stream.load().select(reading.alias("reading")).select("reading.*")
+    query = parsed.writeStream.format("parquet").option("path", str(folder / "rows"))
+
+    def ingest() -> int:
+        query.option("checkpointLocation", str(folder / "checkpoint")).trigger(
+            availableNow=True
+        ).start().awaitTermination()
+        return session.read.parquet(str(folder / "rows")).count()
+
+    return ingest
+
+
+def cpu_s(process: psutil.Process) -> float:
+    """Return the CPU seconds a process has used."""
+    times = process.cpu_times()
+    return times.user + times.system
+
+
+if __name__ == "__main__":
+    sys.exit(main())
