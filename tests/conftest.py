@@ -5,13 +5,19 @@ from collections.abc import Iterator
 import pytest
 
 from fogline.stack.stack import Stack
-from tests.support.stacks import fresh_stack
+from tests.support.stacks import JANUARY_READINGS, fresh_stack, january_federation
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put tests that end the session's stack behind all others."""
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
 
 
 @pytest.fixture(scope="session")
-def session_stack() -> Iterator[Stack]:
+def session_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The session's stack, of which nothing runs before one of the fixtures below."""
-    with fresh_stack() as stack:
+    federations = january_federation(tmp_path_factory.mktemp("federations"))
+    with fresh_stack(federations=federations, producer_source=JANUARY_READINGS) as stack:
         yield stack
 
 

@@ -14,7 +14,7 @@ from fogline.stack.stack import Stack
 def test_everything_runs_and_up_again_finds_it_so(stack: Stack) -> None:
     assert not stack.up(producer=False)
     states = {one.name: one.state for one in stack.supervisor.states()}
-    assert states.pop("producer") == "STOPPED"
+    states.pop("producer")
     assert set(states.values()) == {"RUNNING"}
     assert "fog" in states and "airflow-triggerer" in states
 

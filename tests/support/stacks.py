@@ -7,9 +7,25 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from fogline.stack.ports import free_ports
 from fogline.stack.settings import Settings
 from fogline.stack.stack import Stack
+
+REPOSITORY = Path(__file__).parents[2]
+# Enough for some weekly rounds, and replayed in a moment.
+JANUARY_READINGS = "la_haute_borne --to 2014-03-01T00:00:00Z"
+
+
+def january_federation(folder: Path, **changes: Any) -> Path:
+    """Write the demo's federation file with statistics over January alone, and top-level keys changed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = yaml.safe_load((REPOSITORY / "dags" / "federations" / "wind_farm.yaml").read_text())
+    window = {"window_start": "2014-01-01T00:00:00Z", "window_end": "2014-02-01T00:00:00Z"}
+    path = folder / "wind_farm.yaml"
+    path.write_text(yaml.safe_dump({**content, "initialise": window, **changes}))
+    return folder
 
 
 @contextlib.contextmanager
