@@ -51,7 +51,7 @@ def test_a_broker_that_can_t_start_is_reported_with_its_log() -> None:
         with pytest.raises(StackError) as raised:
             stack.start_servers("kafka")
         assert str(raised.value).startswith("kafka ended at once each time")
-        assert "node.id" in str(raised.value) and str(stack.supervisor.log("kafka")) in str(raised.value)
+        assert "node id" in str(raised.value) and str(stack.supervisor.log("kafka")) in str(raised.value)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs Postgres as another user")

@@ -69,8 +69,8 @@ class Airflow:
             # Between two tasks of a round the scheduler would sleep a whole second.
             "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": 0.1,
             # A federation file is no DAG file, so its change is seen when the DAG files are parsed again.
-            "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": 8,
-            "DAG_PROCESSOR__REFRESH_INTERVAL": 8,
+            "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": 10,
+            "DAG_PROCESSOR__REFRESH_INTERVAL": 10,
             "DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": 2,
             "DAG_PROCESSOR__PARSING_PROCESSES": 1,
             "USAGE_DATA_COLLECTION__ENABLED": False,

@@ -138,8 +138,7 @@ class Parts:
         groups = {fog: [fog] for fog in fogs} if separate else {"fog": fogs}
         main = str(REPOSITORY / "spark_jobs" / "fog_node.py")
         return [
-            # Spark alone takes seconds to come up before a wrong setting can end it.
-            Program(group, self.spark.submit(main, "--federation", name, *_options("--fog", members)), settle_s=15)
+            Program(group, self.spark.submit(main, "--federation", name, *_options("--fog", members)))
             for group, members in groups.items()
         ]
 

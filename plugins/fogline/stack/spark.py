@@ -16,7 +16,6 @@ spark.driver.defaultJavaOptions {java_options}
 spark.driver.host {host}
 spark.driver.bindAddress {host}
 spark.ui.enabled false
-spark.local.dir {scratch}
 spark.sql.warehouse.dir {scratch}/warehouse
 """
 LOGGING = """\
@@ -74,6 +73,7 @@ class Spark:
             "SPARK_HOME": str(spark_home()),
             "SPARK_CONF_DIR": str(self.folder / "conf"),
             "SPARK_LOCAL_IP": HOST,
+            "SPARK_LOCAL_DIRS": str(self.folder / "scratch"),
             "PYSPARK_PYTHON": str(python),
             "PYSPARK_DRIVER_PYTHON": str(python),
         }

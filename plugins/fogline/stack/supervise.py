@@ -8,7 +8,7 @@ import shlex
 import subprocess
 import sys
 import xmlrpc.client
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from fogline.stack.waiting import log_tail, wait_until
 
 START_DEADLINE_S = 30
 STOP_S = 30
-STOP_ALL_S = 120
+STOP_ALL_S = 30
 
 
 @dataclass(frozen=True)
@@ -140,21 +140,25 @@ class Supervisor:
         """Stop all programs at once except ``last``, then those, then the supervisor, and wait for its end."""
         server = self._server()
         own = psutil.Process(server.getPID())
-        clients = [state.name for state in self.states() if state.pid and state.name not in last]
-        for name in clients:
-            # It may have ended on its own meanwhile.
-            with contextlib.suppress(xmlrpc.client.Fault):
-                server.stopProcess(name, False)
-
-        def ended() -> bool:
-            return not any(state.pid for state in self.states() if state.name in clients)
-
-        # What outlives this is the caller's to kill.
-        with contextlib.suppress(StackError):
-            wait_until(ended, what="the programs' end", deadline_s=STOP_S + 5)
+        names = [state.name for state in self.states()]
+        self._stop_together([name for name in names if name not in last])
+        self._stop_together([name for name in names if name in last])
         server.shutdown()
+        # What outlives this is the caller's to kill.
         with contextlib.suppress(psutil.TimeoutExpired):
             own.wait(timeout=STOP_ALL_S)
+
+    def _stop_together(self, names: Sequence[str]) -> None:
+        for name in names:
+            # It may have ended on its own.
+            with contextlib.suppress(xmlrpc.client.Fault):
+                self._server().stopProcess(name, False)
+
+        def ended() -> bool:
+            return not any(state.pid for state in self.states() if state.name in names)
+
+        with contextlib.suppress(StackError):
+            wait_until(ended, what="the programs' end", deadline_s=STOP_S + 5)
 
     def _server(self) -> Any:
         transport = SupervisorTransport(None, None, f"unix://{self.socket}")
