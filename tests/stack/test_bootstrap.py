@@ -69,10 +69,10 @@ def uv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Uv:
 def test_the_environment_is_made_once_and_again_for_another_lock(uv: Uv, tmp_path: Path) -> None:
     for _ in range(2):
         bootstrap.ensure_environment(tmp_path / "tools")
-    assert uv.calls == ["venv --quiet", "pip sync"]
+    assert uv.calls == ["venv --quiet", "pip sync", "cache clean"]
     bootstrap.LOCK.write_text("a==2\n")
     bootstrap.ensure_environment(tmp_path / "tools")
-    assert len(uv.calls) == 4
+    assert len(uv.calls) == 6
 
 
 def test_an_interrupted_environment_is_made_again(uv: Uv, tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_an_interrupted_environment_is_made_again(uv: Uv, tmp_path: Path) -> Non
         bootstrap.ensure_environment(tmp_path / "tools")
     uv.fails = False
     bootstrap.ensure_environment(tmp_path / "tools")
-    assert len(uv.calls) == 4
+    assert uv.calls == ["venv --quiet", "pip sync", "venv --quiet", "pip sync", "cache clean"]
 
 
 def test_the_lock_s_entry_comes_with_its_hashes(uv: Uv) -> None:

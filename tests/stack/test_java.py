@@ -65,6 +65,8 @@ def test_a_java_without_spark_s_module_is_wrapped(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "slim"))
     found = java.find_java(tmp_path)
     assert found.home != tmp_path / "slim"
+    monkeypatch.setenv("JAVA_HOME", str(found.home))
+    assert java.find_java(tmp_path) == found
     command = [found.executable, java.VECTOR, "-cp", "a b", "Main"]
     assert subprocess.run(command, capture_output=True, text=True).stdout == "arguments: -cp a b Main\n"
 

@@ -99,6 +99,8 @@ def ensure_environment(tools: Path) -> Path:
         base = str(Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}")
         uv_command(tools, "venv", "--quiet", "--clear", "--python", base, str(tools / "venv"))
         uv_command(tools, "pip", "sync", "--python", str(python), "--require-hashes", str(LOCK))
+        # Spark's unpacked source alone is 1.4 GB; what is installed stays.
+        uv_command(tools, "cache", "clean")
         stamp.write_text(wanted)
     return python
 

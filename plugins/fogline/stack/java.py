@@ -69,13 +69,13 @@ def _wheel_java(tools: Path) -> Path:
 
 def _probe(java: Path, tools: Path) -> Java | None:
     """Ask a ``java`` where it lives and what it is; wrap it where it lacks the module that Spark asks for."""
-    whole = _properties([str(java), VECTOR])
-    found = whole or _properties([str(java)])
+    found = _properties([str(java)])
     if found is None:
         return None
     home = Path(found["java.home"])
-    version = found["java.runtime.version"]
-    return Java(home if whole else _wrapper(home, tools), version)
+    # The runtime itself is asked: the candidate can be our own wrapper (inherited as JAVA_HOME), which hides the lack.
+    whole = _properties([str(home / "bin" / "java"), VECTOR]) is not None
+    return Java(home if whole else _wrapper(home, tools), found["java.runtime.version"])
 
 
 def _properties(command: list[str]) -> dict[str, str] | None:
@@ -114,6 +114,8 @@ def _install(tools: Path, seen: list[str]) -> Path:
             uv_command(tools, "pip", "install", "--require-hashes", "-r", str(WHEEL_LOCK), "--target", str(target))
         except (OSError, subprocess.CalledProcessError):
             raise StackError(_complaint(seen, "installing it from its wheel failed (see above)")) from None
+        # The wheel leaves out the archive of Java's own classes, on which AppCDS archives are built.
+        subprocess.run([str(_wheel_java(tools)), "-Xshare:dump"], capture_output=True)
     return _wheel_java(tools)
 
 

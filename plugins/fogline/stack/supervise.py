@@ -23,7 +23,7 @@ from fogline.stack.settings import Settings
 from fogline.stack.waiting import log_tail, wait_until
 
 START_DEADLINE_S = 30
-STOP_S = 30
+STOP_S = 20
 STOP_ALL_S = 30
 
 
