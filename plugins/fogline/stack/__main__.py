@@ -2,4 +2,4 @@
 
 from fogline.stack.commands import main
 
-main()
+main(prog_name="./fogline")

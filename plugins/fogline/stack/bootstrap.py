@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import os
 import re
+import ssl
 import subprocess
 import sys
 import venv
@@ -48,6 +49,10 @@ def uv_command(tools: Path, *arguments: str) -> None:
     """
     environment = os.environ | {"UV_CACHE_DIR": str(tools / "cache" / "uv"), "UV_PYTHON_DOWNLOADS": "never"}
     environment.pop("VIRTUAL_ENV", None)
+    trusted = ssl.get_default_verify_paths()
+    if trusted.cafile or trusted.capath:
+        # The machine's own certificates, as behind a company's proxy only they will do; uv brings others.
+        environment.setdefault("UV_SYSTEM_CERTS", "true")
     # On a terminal it shows its progress, elsewhere its errors alone.
     quiet = [] if sys.stderr.isatty() else ["--quiet"]
     uv = str(tools / "bootstrap" / "bin" / "uv")
