@@ -28,6 +28,7 @@ from fogline.kafka.clients import BOOTSTRAP_VARIABLE, config_from_environment
 from fogline.kafka.publish import Publisher
 from spark_jobs.fog.folder import FogFolder
 from spark_jobs.fog.ingest import MAX_RECORDS_PER_BATCH, BatchWriter, records_of
+from spark_jobs.fog.memory import settle
 from spark_jobs.fog.readings import ReadingJudge
 from spark_jobs.fog.state import FogState
 from spark_jobs.fog.store import ReadingStore
@@ -128,6 +129,7 @@ def fog_side(session: SparkSession, servers: str, topic: str, folder: Path) -> C
     query = records_of(session, servers, topic, SENSORS).writeStream.foreachBatch(writer)
 
     def ingest() -> int:
+        settle()
         query.option("checkpointLocation", str(fog_folder.checkpoint)).trigger(
             availableNow=True
         ).start().awaitTermination()

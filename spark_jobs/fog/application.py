@@ -15,6 +15,7 @@ from fogline.kafka.topics import SENSOR_DATA_REJECTED
 from spark_jobs.fog.environment import Environment
 from spark_jobs.fog.folder import FogFolder
 from spark_jobs.fog.ingest import BatchWriter, LossListener, records_of, start_query
+from spark_jobs.fog.memory import settle
 from spark_jobs.fog.models import ModelCache
 from spark_jobs.fog.node import FogNode
 from spark_jobs.fog.readings import ReadingJudge
@@ -25,6 +26,10 @@ LOG = logging.getLogger("fog_node")
 SESSION = {
     "spark.ui.enabled": "false",
     "spark.sql.shuffle.partitions": "1",
+    # Streams can't use it, and each query would warn of that.
+    "spark.sql.adaptive.enabled": "false",
+    # What catching up took from the machine goes back soon after.
+    "spark.cleaner.periodicGC.interval": "2min",
     # A query that runs for years must not keep a history of its batches in memory.
     "spark.sql.streaming.numRecentProgressUpdates": "1",
     "spark.ui.retainedJobs": "10",
@@ -74,6 +79,7 @@ class Application:
         """Run until `end`; return the fault, or None after a clean end."""
         session = _session(f"fogline {self._federation.federation} {' '.join(fog.name for fog in self._fogs)}")
         try:
+            settle()
             queries = [self._start(session, fog) for fog in self._fogs]
             threading.Thread(target=self._watch, args=(session, queries), daemon=True).start()
             self._ended.wait()
