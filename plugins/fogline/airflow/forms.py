@@ -2,6 +2,7 @@
 
 from airflow.sdk import Param
 
+from fogline.airflow.timetable import humanise
 from fogline.federation.settings import Federation
 
 
@@ -14,8 +15,8 @@ def round_form(federation: Federation) -> dict[str, Param]:
             format="date-time",
             title="Interval to train (its start, UTC)",
             description="Empty: the first interval that has no model yet. Intervals are "
-            f"{federation.interval} long, counted from {federation.start:%Y-%m-%d %H:%M} UTC. The logical date of a "
-            "manual run is ignored.",
+            f"{humanise(federation.interval)} long, counted from {federation.start:%Y-%m-%d %H:%M} UTC. "
+            "The logical date of a manual run is ignored.",
         )
     }
 

@@ -7,6 +7,11 @@ import pendulum
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, Timetable
 
 
+def humanise(length: dt.timedelta) -> str:
+    """Return a length of time in words, such as "1 week"."""
+    return pendulum.duration(seconds=length.total_seconds()).in_words()
+
+
 class FederationTimetable(Timetable):
     """Intervals of equal length, anchored at the federation's start.
 
@@ -25,7 +30,7 @@ class FederationTimetable(Timetable):
         self._start = pendulum.instance(start).in_timezone("UTC")
         self._interval = interval
         self._is_live = is_live
-        self._length = pendulum.duration(seconds=interval.total_seconds()).in_words()
+        self._length = humanise(interval)
         self.description = f"every {self._length} of event time from {self._start:YYYY-MM-DD HH:mm} UTC" + (
             "" if is_live else ", by hand or by backfill"
         )

@@ -73,6 +73,11 @@ class AirflowRuns:
         found = self._call("GET", f"/dags/{dag_id}/dagRuns", params=query)["dag_runs"]
         return found[0] if found else None
 
+    def newest(self, dag_id: str) -> str:
+        """Return the id of the run that was started last."""
+        found = self._call("GET", f"/dags/{dag_id}/dagRuns", params={"order_by": "-id", "limit": 1})["dag_runs"]
+        return str(found[0]["dag_run_id"])
+
     def tasks(self, dag_id: str, run_id: str) -> list[TaskTime]:
         """Return the tasks of a run."""
         rows = self._call("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]

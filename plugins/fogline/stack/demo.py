@@ -3,6 +3,7 @@
 import datetime as dt
 import time
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -21,6 +22,8 @@ from fogline.steps.measure import evaluation_key
 REPLAY_DEADLINE_S = 600
 RUN_DEADLINE_S = 900
 POLL_S = 0.5
+# The table of rounds needs so much; a narrower terminal wraps it.
+TABLE_WIDTH = 112
 SCORE_DEADLINE_S = 30
 TASKS = ("announce_round", "collect_weights", "aggregate_weights", "evaluate_candidate", "publish_global_model")
 
@@ -54,7 +57,7 @@ class Demo:
         self.runs.backfill(self.rounds_dag, first, last)
         self.console.print(f"backfill of {n_rounds} rounds, {first:%Y-%m-%d} to {last:%Y-%m-%d}")
         times = {index: self._follow(index) for index in range(n_rounds)}
-        self.console.print(self._table(times))
+        self.console.print(self._table(times), width=max(self.console.width, TABLE_WIDTH))
         self._score_next_year()
 
     def _replayed(self) -> None:
@@ -103,12 +106,18 @@ class Demo:
 
     def _table(self, times: dict[int, list[TaskTime]]) -> Table:
         unit = self.federation.target.unit
-        table = Table(title="Rounds: scores on held-out days, wall seconds by task")
-        for heading in ("interval from", "model", "fogs", "examples", f"RMSE before, {unit}", "after"):
-            table.add_column(heading, justify="right")
-        for task_id in TASKS:
-            table.add_column(task_id.split("_")[0], justify="right")
-        table.add_column("round", justify="right")
+        table = Table(title=f"RMSE in {unit} on held-out days, and wall seconds by task", box=box.SIMPLE)
+        for heading in (
+            "from",
+            "model",
+            "fogs",
+            "examples",
+            "before",
+            "after",
+            *(t.split("_")[0] for t in TASKS),
+            "round",
+        ):
+            table.add_column(heading, justify="right", no_wrap=True)
         committed = self._committed()
         for index, tasks in times.items():
             row = committed[index]
@@ -138,8 +147,8 @@ class Demo:
             scores = evaluation_scores(session, self._evaluation_plan(run_id))
         for name, total in scores.items():
             self.console.print(
-                f"{name} on all {total.n} readings of {end:%Y}: RMSE {total.rmse:.1f} {self.federation.target.unit}, "
-                f"R² {total.r2:.4f} (evaluate_model, run {run_id})"
+                f"evaluate_model: {name} on all {total.n} readings of {end:%Y}: "
+                f"RMSE {total.rmse:.1f} {self.federation.target.unit}, R² {total.r2:.4f}"
             )
 
     def _evaluation_plan(self, run_id: str) -> str:

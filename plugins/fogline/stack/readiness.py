@@ -49,16 +49,13 @@ class Readiness:
             raise StackError(f"unhealthy in Airflow: {', '.join(api.unhealthy())}; {late}") from None
         dag_id = f"federated_round__{self.parts.settings.federation}"
         log = self.supervisor.log("airflow-dag-processor")
-        wait_until(lambda: self._parsed(api, dag_id), what=f"the DAG {dag_id}", deadline_s=PARSE_DEADLINE_S, log=log)
-
-    def _parsed(self, api: AirflowApi, dag_id: str) -> bool:
-        if api.has_dag(dag_id):
-            return True
-        errors = api.import_errors()
-        if errors:
-            listed = "; ".join(f"{file}: {error}" for file, error in errors.items())
-            raise StackError(f"Airflow has no DAG {dag_id} because DAG files can't be imported: {listed}")
-        return False
+        what = f"the DAG {dag_id}"
+        try:
+            wait_until(lambda: api.has_dag(dag_id), what=what, deadline_s=PARSE_DEADLINE_S, log=log)
+        except StackError as late:
+            # Only now: errors of an earlier life stay listed until the files are parsed again.
+            listed = "; ".join(f"{file}: {error}" for file, error in api.import_errors().items())
+            raise StackError(f"DAG files can't be imported: {listed}; {late}" if listed else str(late)) from None
 
     def _program(self, name: str, ready: Callable[[], bool], deadline_s: float) -> None:
         def alive_and_ready() -> bool:

@@ -50,7 +50,7 @@ class AnnounceRound(FederationTask, BaseOperator):
 
     def _requested(self, context: Any) -> Interval | None:
         dag_run = context["dag_run"]
-        is_manual = str(dag_run.run_type) == "manual"
+        is_manual = dag_run.run_type == "manual"
         form = context["params"].get("interval_start") if is_manual else None
         manual_start = dt.datetime.fromisoformat(form) if form else None
         if manual_start is not None and manual_start.tzinfo is None:
@@ -61,4 +61,4 @@ class AnnounceRound(FederationTask, BaseOperator):
 
 def _has_failed(context: Any, run_id: str) -> bool:
     state = context["ti"].get_dagrun_state(dag_id=context["dag"].dag_id, run_id=run_id)
-    return str(state) in {"failed", "None"}
+    return state is None or state == "failed"
