@@ -56,7 +56,9 @@ class Demo:
         self.runs.unpause(self.rounds_dag)
         self.runs.backfill(self.rounds_dag, first, last)
         self.console.print(f"backfill of {n_rounds} rounds, {first:%Y-%m-%d} to {last:%Y-%m-%d}")
-        times = {index: self._follow(index) for index in range(n_rounds)}
+        for index in range(n_rounds):
+            self._follow(index)
+        times = {index: self.tasks_of(index) for index in range(n_rounds)}
         self.console.print(self._table(times), width=max(self.console.width, TABLE_WIDTH))
         self._score_next_year()
 
@@ -81,25 +83,33 @@ class Demo:
         self.console.print(f"{dag_id}: {time.monotonic() - began:.1f} s")
         return run_id
 
-    def _follow(self, index: int) -> list[TaskTime]:
+    def tasks_of(self, index: int) -> list[TaskTime]:
+        """Return the tasks of an interval's backfilled run."""
+        run = self.runs.run_of(self.rounds_dag, interval_at(self.federation, index).start)
+        return self.runs.tasks(self.rounds_dag, run["dag_run_id"]) if run else []
+
+    def _follow(self, index: int) -> None:
         interval = interval_at(self.federation, index)
+        run_id = ""
 
         def ended() -> bool:
+            nonlocal run_id
             run = self.runs.run_of(self.rounds_dag, interval.start)
-            return run is not None and run["state"] in ENDED
+            if run is None or run["state"] not in ENDED:
+                return False
+            run_id = run["dag_run_id"]
+            return True
 
         wait_until(ended, what=f"round {index} ({interval})", deadline_s=RUN_DEADLINE_S, every_s=POLL_S)
-        run = self.runs.run_of(self.rounds_dag, interval.start)
-        assert run is not None
-        self.runs.require_success(self.rounds_dag, run["dag_run_id"])
-        committed = self._committed()[index]
+        self.runs.require_success(self.rounds_dag, run_id)
+        committed = self.committed()[index]
         self.console.print(
             f"round {index:>2}  {interval.start:%Y-%m-%d}  {self.federation.branch}@{committed.version}  "
             f"RMSE {_rmse(committed.before.rmse)} → {_rmse(committed.after.rmse)} {self.federation.target.unit}"
         )
-        return self.runs.tasks(self.rounds_dag, run["dag_run_id"])
 
-    def _committed(self) -> dict[int, CommittedRound]:
+    def committed(self) -> dict[int, CommittedRound]:
+        """Return the rounds on the chain by interval."""
         with self.ledger.transaction() as session:
             rounds = committed_rounds(session, self.federation.federation, self.federation.branch)
         return {committed.interval_index: committed for committed in rounds}
@@ -118,7 +128,7 @@ class Demo:
             "round",
         ):
             table.add_column(heading, justify="right", no_wrap=True)
-        committed = self._committed()
+        committed = self.committed()
         for index, tasks in times.items():
             row = committed[index]
             n_accepted = sum(verdict == "accepted" for verdict in row.verdict_by_fog.values())
