@@ -138,6 +138,13 @@ def test_a_reading_under_another_sensors_key_is_rejected() -> None:
     assert [(r.field, r.reason) for r in judged.rejections] == [("sensor_id", "is not the record's key")]
 
 
+@pytest.mark.parametrize("literal", ["NaN", "-Infinity", "1e999"])
+def test_a_number_that_is_not_finite_is_said_to_be_so(literal: str) -> None:
+    assert [rejection.reason for rejection in judge(with_literal("wind", literal)).rejections] == [
+        "Input should be a finite number"
+    ]
+
+
 def test_rejections_name_their_rows_whatever_the_reason() -> None:
     judged = judge(b"{", sound_but(), sound_but(event_time="2027-01-01T00:00:00Z"), sound_but(wind="x"), sound_but())
     assert [rejection.row for rejection in judged.rejections] == [0, 2, 3]
