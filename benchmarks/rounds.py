@@ -1,7 +1,7 @@
 """Rounds through the whole stack on a fresh state: wall time by task, plan to update, memory and idle CPU of the fogs.
 
-``./fogline run python benchmarks/rounds.py --engine spark-connect --rounds 52`` starts a stack of its own on free ports,
-runs the demo on it, and takes it down. Run it on a machine that does nothing else.
+``./fogline run python benchmarks/rounds.py --engine spark-connect --rounds 52`` starts a stack of its own on free
+ports, runs the demo on it, and takes it down. Run it on a machine that does nothing else.
 """
 
 import argparse
