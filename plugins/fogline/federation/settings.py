@@ -143,6 +143,12 @@ class Specification(Section):
     def _start_in_utc(cls, value: dt.datetime) -> dt.datetime:
         return value.astimezone(dt.UTC)
 
+    @field_validator("features")
+    @classmethod
+    def _features_in_order_of_name(cls, value: dict[str, str]) -> dict[str, str]:
+        # The order decides which weight belongs to which feature, and JSON does not keep the file's.
+        return dict(sorted(value.items()))
+
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
         owners: dict[str, str] = {}

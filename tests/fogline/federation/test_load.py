@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from fogline.federation import FederationError, load_federation, load_federations
+from fogline.canonical import canonical_json
+from fogline.federation import FederationError, Specification, load_federation, load_federations
 from tests.support.federations import SMALL, small_federation, write_federation
 
 REPOSITORY = Path(__file__).parents[3]
@@ -61,3 +62,11 @@ def test_the_hash_changes_with_what_decides_the_bytes_and_with_nothing_else(tmp_
     assert small_federation(tmp_path, round={"deadline_s": 7}).specification().sha256() == base
     assert small_federation(tmp_path, seed=5).specification().sha256() != base
     assert small_federation(tmp_path, start="2024-01-01T01:00:00+01:00").specification().sha256() == base
+
+
+def test_the_order_of_features_is_that_of_their_names_in_the_file_and_on_the_wire(tmp_path: Path) -> None:
+    features = {"z": "y", "a": "x"}
+    specification = small_federation(tmp_path, features=features).specification()
+    assert list(specification.features) == ["a", "z"]
+    sent = Specification.model_validate_json(canonical_json(specification.model_dump(mode="json")))
+    assert list(sent.features) == list(specification.features)
