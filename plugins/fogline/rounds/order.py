@@ -58,6 +58,8 @@ def choose(
     ended: Collection[int],
     requested: Interval | None,
     now: dt.datetime,
+    *,
+    is_live: bool = False,
 ) -> Choice:
     """Decide what a round trains.
 
@@ -69,6 +71,8 @@ def choose(
         Intervals after the head whose rounds ended without a model (skipped or refused).
     requested
         The interval asked for; None takes the first untrained one.
+    is_live
+        A run of the live schedule may leave out intervals that were never announced: it goes on with the newest.
 
     Raises
     ------
@@ -86,7 +90,8 @@ def choose(
     first = -1 if head.interval_index is None else head.interval_index
     due = next(index for index in range(first + 1, first + len(ended) + 2) if index not in ended)
     interval = requested or interval_at(federation, due)
-    _refuse_wrong_order(federation, interval, first, due)
+    if not (is_live and interval.index > due):
+        _refuse_wrong_order(federation, interval, first, due)
     if interval.index > newest_complete_index(federation, now):
         raise RoundRefused(f"interval {interval.index} ({interval}) is not over yet; run it after its end")
     return Choice(interval, head.version, is_on_chain=False)

@@ -44,6 +44,8 @@ def announce_round(
     dag_run_id: str,
     requested: Interval | None,
     has_failed: Callable[[str], bool],
+    *,
+    is_live: bool = False,
 ) -> OpenRound:
     """Choose the interval, open the round (the branch's lock) and announce the training plan.
 
@@ -53,6 +55,8 @@ def announce_round(
         The interval asked for; None takes the one chosen by this run before, else the first untrained one.
     has_failed
         Tells of another DAG run whether it has failed, so that its open round may be ended.
+    is_live
+        Whether the run is one of the live schedule; see `choose`.
 
     Raises
     ------
@@ -74,7 +78,7 @@ def announce_round(
             # A run keeps the interval that it chose first, however often its tasks are cleared.
             requested = Interval(index=own.interval_index, start=own.interval_start, end=own.interval_end)
             skipped -= {own.interval_index}
-        choice = choose(federation, links, skipped, requested, now)
+        choice = choose(federation, links, skipped, requested, now, is_live=is_live)
         closes_by = now + dt.timedelta(seconds=2 * federation.round.deadline_s + ROUND_SLACK_S)
         opened = rounds.open_round(session, name, branch, dag_run_id, choice.interval, now, closes_by)
         head = models.head_of(session, name, branch)

@@ -60,3 +60,10 @@ def test_a_manual_run_without_a_choice_asks_for_nothing(federation: Federation) 
     wanted = dt.datetime(2024, 1, 3, tzinfo=dt.UTC)
     chosen = requested_interval(federation, manual_start=wanted, run_start=None)
     assert chosen is not None and chosen.index == 2
+
+
+def test_a_live_run_may_leave_out_intervals_that_were_never_announced(federation: Federation) -> None:
+    choice = choose(federation, CHAIN, (), interval_at(federation, 9), NOW, is_live=True)
+    assert (choice.interval.index, choice.base_version) == (9, 3)
+    with pytest.raises(RoundRefused, match="has no model on the chain"):
+        choose(federation, CHAIN, (), interval_at(federation, 2), NOW, is_live=True)

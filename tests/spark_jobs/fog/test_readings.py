@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from fogline.federation.settings import FieldRule
-from spark_jobs.fog.readings import Judged, ReadingJudge, store_schema
+from spark_jobs.fog.readings import CHUNK, Judged, ReadingJudge, store_schema
 
 FIELDS = {"wind": FieldRule(min=0, max=60), "power": FieldRule(min=-200, max=2500)}
 NOW = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
@@ -149,6 +149,14 @@ def test_rejections_name_their_rows_whatever_the_reason() -> None:
     judged = judge(b"{", sound_but(), sound_but(event_time="2027-01-01T00:00:00Z"), sound_but(wind="x"), sound_but())
     assert [rejection.row for rejection in judged.rejections] == [0, 2, 3]
     assert judged.readings["kafka_offset"].to_pylist() == [101, 104]
+
+
+def test_a_large_batch_is_judged_like_a_small_one() -> None:
+    n, every = 2 * CHUNK + 10, 5_000
+    judged = judge(*(b"{" if row % every == 0 else sound_but() for row in range(n)))
+    bad = set(range(0, n, every))
+    assert [rejection.row for rejection in judged.rejections] == sorted(bad)
+    assert judged.readings["kafka_offset"].to_pylist() == [100 + row for row in range(n) if row not in bad]
 
 
 def test_an_empty_batch_has_the_stores_columns() -> None:

@@ -35,6 +35,7 @@ class AnnounceRound(FederationTask, BaseOperator):
                 run_id_of(context),
                 self._requested(context),
                 lambda run_id: _has_failed(context, run_id),
+                is_live=context["dag_run"].run_type == "scheduled",
             )
         plan, choice = opened.state.plan, opened.choice
         base = f"{plan.branch}@{choice.base_version}"
