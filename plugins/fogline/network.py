@@ -55,12 +55,19 @@ class Network:
         return named
 
     def initial(self, seed: int) -> Floats:
-        """Draw seeded first parameters: He initialisation (He et al. 2015, eq. 10) for an MLP, zeros without layers."""
+        """Draw seeded first parameters; zeros where there are no hidden layers, because that problem is convex.
+
+        Weights and biases are uniform within one over the square root of a layer's inputs, as PyTorch's linear layers
+        begin (LeCun et al. 1998, section 4.6, gives the scale). On the wind farm He's larger normal weights (2015,
+        eq. 10) left the result to the seed: see benchmarks/accuracy.py.
+        """
         parameters = np.zeros(self.n_parameters)
         if len(self.shapes) > 1:
             rng = np.random.default_rng(seed)
-            for weights, _ in self.layers(parameters):
-                weights[...] = rng.normal(0.0, np.sqrt(2.0 / weights.shape[0]), weights.shape)
+            for weights, bias in self.layers(parameters):
+                limit = 1.0 / np.sqrt(weights.shape[0])
+                weights[...] = rng.uniform(-limit, limit, weights.shape)
+                bias[...] = rng.uniform(-limit, limit, bias.shape)
         return parameters
 
     def forward(self, parameters: Floats, inputs: Floats) -> Floats:

@@ -24,6 +24,13 @@ def test_initial_weights_depend_on_the_seed_alone() -> None:
     assert not Network(6, Model(kind="linear")).initial(1).any()
 
 
+def test_initial_weights_are_within_one_over_the_square_root_of_the_inputs() -> None:
+    network = Network(4, Model(kind="mlp", hidden=(100,)))
+    (first, bias), (second, _) = network.layers(network.initial(3))
+    assert 0.45 < np.abs(first).max() < 0.5 and np.abs(bias).max() < 0.5
+    assert 0.09 < np.abs(second).max() < 0.1
+
+
 def test_layer_names_cover_the_flat_vector() -> None:
     network = Network(2, Model(kind="logistic", task="classification", n_classes=4))
     assert network.layer_names() == [("layer0.weights", (2, 4)), ("layer0.bias", (4,))]
