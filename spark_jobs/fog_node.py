@@ -15,6 +15,7 @@ from fogline.errors import FoglineError
 from fogline.federation import federations_folder
 from spark_jobs.fog.application import Application
 from spark_jobs.fog.environment import Environment, load_fogs
+from spark_jobs.fog.memory import go_without_pandas
 
 LOG = logging.getLogger("fog_node")
 
@@ -23,6 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run until a signal (returns 0); a wrong setting, a dead query or a dead thread returns 1."""
     arguments = _parse(argv)
     _log_to_stderr()
+    go_without_pandas()
     try:
         federation = load_fogs(arguments.federations, arguments.federation, arguments.fog)
         application = Application(federation, arguments.fog, Environment.read())

@@ -2,8 +2,27 @@
 
 import ctypes
 import gc
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 
 import pyarrow as pa
+
+
+class _Refusal(MetaPathFinder):
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname == "pandas":
+            raise ModuleNotFoundError("a fog node goes without pandas", name=fullname)
+        return None
+
+
+def go_without_pandas() -> None:
+    """Let imports of pandas fail from now on: pyarrow loads it, if it can, only to recognise its objects (40 MiB)."""
+    sys.meta_path.insert(0, _Refusal())
 
 
 def settle() -> None:

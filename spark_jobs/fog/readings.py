@@ -18,6 +18,8 @@ STORED_TIME = pa.timestamp("us", "UTC")
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 # What clocks of sensors may be ahead of the fog's: a reading from the future would count as progress.
 MAX_AHEAD = dt.timedelta(minutes=5)
+# A whole batch as Python objects would take 25 MiB, and as many fogs as run in the process do it at once.
+CHUNK = 8_192
 # Without the pattern pydantic takes "1388534400" for a time, in seconds or milliseconds by its size.
 ISO_8601 = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d"
 
@@ -73,7 +75,13 @@ class ReadingJudge:
         now
             The fog's clock; a reading dated more than `MAX_AHEAD` later is rejected.
         """
-        rows, parsed, rejections = self._parse(records)
+        starts = range(0, records.num_rows, CHUNK)
+        parts = [self._judge_chunk(records.slice(start, CHUNK), start, now) for start in starts]
+        readings = pa.concat_tables([self._schema.empty_table(), *(part.readings for part in parts)])
+        return Judged(readings, [rejection for part in parts for rejection in part.rejections])
+
+    def _judge_chunk(self, records: pa.Table, start: int, now: dt.datetime) -> Judged:
+        rows, parsed, rejections = self._parse(records, start)
         event_time_us = _microseconds([reading["event_time"] for reading in parsed])
         latest_us = (now + MAX_AHEAD - EPOCH) // dt.timedelta(microseconds=1)
         early, late = event_time_us < 0, event_time_us > latest_us
@@ -82,18 +90,18 @@ class ReadingJudge:
             rejections.append(Rejection(rows[place], "event_time", reason))
         kept = np.flatnonzero(~(early | late))
         readings = self._table(parsed, event_time_us).take(kept)
-        where = records.select(["partition", "offset"]).take(np.asarray(rows, np.int64)[kept])
+        where = records.select(["partition", "offset"]).take(np.asarray(rows, np.int64)[kept] - start)
         for column in where.columns:
             readings = readings.append_column("", column)
         readings = readings.rename_columns(self._schema.names).cast(self._schema)
         return Judged(readings, sorted(rejections, key=lambda rejection: rejection.row))
 
-    def _parse(self, records: pa.Table) -> tuple[list[int], list[dict[str, Any]], list[Rejection]]:
+    def _parse(self, records: pa.Table, start: int) -> tuple[list[int], list[dict[str, Any]], list[Rejection]]:
         rows: list[int] = []
         parsed: list[dict[str, Any]] = []
         rejections: list[Rejection] = []
         keys, values = records.column("key").to_pylist(), records.column("value").to_pylist()
-        for row, (key, value) in enumerate(zip(keys, values, strict=True)):
+        for row, (key, value) in enumerate(zip(keys, values, strict=True), start):
             if value is None:
                 rejections.append(Rejection(row, "", "the record has no value"))
                 continue

@@ -37,15 +37,24 @@ def train(
     target_matrix = _target_matrix(network, target)
     rng = np.random.default_rng(seed)
     n, size = inputs.shape[0], min(training.batch_size, inputs.shape[0])
+    rates = iter(learning_rates(training, training.epochs * -(-n // size)))
     with np.errstate(all="ignore"):
         for _ in range(training.epochs):
             order = rng.permutation(n)
             for at in range(0, n, size):
                 rows = order[at : at + size]
                 backpropagate(network.task, layers, gradients, inputs[rows], target_matrix[rows])
-                gradient *= training.learning_rate
+                gradient *= next(rates)
                 parameters -= gradient
     return parameters
+
+
+def learning_rates(training: Training, n_steps: int) -> list[float]:
+    """Return the learning rate of each local step: constant, then falling linearly towards zero."""
+    left = 1.0 - np.arange(n_steps) / n_steps
+    falling = left / (1.0 - training.decay_from) if training.decay_from < 1 else np.ones(n_steps)
+    rates: list[float] = (training.learning_rate * np.minimum(1.0, falling)).tolist()
+    return rates
 
 
 def backpropagate(task: str, layers: list[Layer], gradients: list[Layer], inputs: Floats, target: Floats) -> None:

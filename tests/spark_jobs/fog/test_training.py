@@ -6,7 +6,7 @@ import pytest
 
 from fogline.federation.settings import Model, Training
 from fogline.network import Network
-from spark_jobs.fog.training import backpropagate, round_seed, train
+from spark_jobs.fog.training import backpropagate, learning_rates, round_seed, train
 
 Floats = npt.NDArray[np.float64]
 REGRESSION = Model(kind="mlp", hidden=(5, 4))
@@ -87,3 +87,12 @@ def test_fewer_rows_than_a_batch_are_one_batch() -> None:
 def test_a_rounds_seed_is_the_same_everywhere() -> None:
     assert round_seed(1, 0, "fog-1") == 11819589294339596335
     assert len({round_seed(1, 0, "fog-1"), round_seed(1, 0, "fog-2"), round_seed(1, 1, "fog-1")}) == 3
+
+
+def test_the_learning_rate_is_constant_and_then_falls_linearly_towards_zero() -> None:
+    training = Training(epochs=1, batch_size=1, learning_rate=0.4)
+    assert learning_rates(training, 4) == [0.4] * 4
+    falling = learning_rates(training.model_copy(update={"decay_from": 0.5}), 4)
+    np.testing.assert_allclose(falling, [0.4, 0.4, 0.4, 0.2])
+    from_the_start = learning_rates(training.model_copy(update={"decay_from": 0.0}), 4)
+    np.testing.assert_allclose(from_the_start, [0.4, 0.3, 0.2, 0.1])
