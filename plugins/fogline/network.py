@@ -58,8 +58,8 @@ class Network:
         """Draw seeded first parameters; zeros where there are no hidden layers, because that problem is convex.
 
         Weights and biases are uniform within one over the square root of a layer's inputs, as PyTorch's linear layers
-        begin (LeCun et al. 1998, section 4.6, gives the scale). On the wind farm He's larger normal weights (2015,
-        eq. 10) left the result to the seed: see benchmarks/accuracy.py.
+        begin (LeCun et al. 1998, section 4.6, gives the scale). On the wind farm the larger normal weights of He et al.
+        (2015, eq. 10) train worse and leave more to the seed: see benchmarks/accuracy.py.
         """
         parameters = np.zeros(self.n_parameters)
         if len(self.shapes) > 1:

@@ -79,11 +79,16 @@ class Model(Section):
 
 
 class Training(Section):
-    """Local SGD at each fog."""
+    """Local SGD at each fog.
+
+    After the share ``decay_from`` of a round's local steps the learning rate falls linearly to zero, which takes the
+    noise of the last batches out of an update; 1 keeps it constant.
+    """
 
     epochs: int = Field(ge=1, le=10_000)
     batch_size: int = Field(ge=1)
     learning_rate: float = Field(gt=0)
+    decay_from: float = Field(default=1.0, ge=0, le=1)
 
 
 class Strategy(Section):
