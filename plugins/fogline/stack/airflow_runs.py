@@ -8,8 +8,10 @@ import httpx
 
 from fogline.stack.airflow_api import AirflowApi
 from fogline.stack.errors import StackError
+from fogline.stack.waiting import wait_until
 
 ENDED = {"success", "failed"}
+BACKFILL_S = 120
 
 
 @dataclass(frozen=True)
@@ -49,18 +51,27 @@ class AirflowRuns:
         return str(self._call("POST", f"/dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
 
     def backfill(self, dag_id: str, start: dt.datetime, end: dt.datetime, reprocess: str = "failed") -> None:
-        """Start a backfill, one run at a time, of the intervals that begin from ``start`` to ``end`` (included)."""
-        self._call(
-            "POST",
-            "/backfills",
-            json={
-                "dag_id": dag_id,
-                "from_date": start.isoformat(),
-                "to_date": end.isoformat(),
-                "max_active_runs": 1,
-                "reprocess_behavior": reprocess,
-            },
-        )
+        """Start a backfill, one run at a time, of the intervals that begin from ``start`` to ``end`` (included).
+
+        Raises
+        ------
+        StackError
+            Airflow refuses it, or the DAG's backfill before it does not end.
+        """
+        body = {
+            "dag_id": dag_id,
+            "from_date": start.isoformat(),
+            "to_date": end.isoformat(),
+            "max_active_runs": 1,
+            "reprocess_behavior": reprocess,
+        }
+
+        def is_accepted() -> bool:
+            answer = self._api.request("POST", "/api/v2/backfills", json=body)
+            # Airflow has one backfill a DAG, and notices only now and then that the last one is over.
+            return answer.status_code != httpx.codes.CONFLICT and bool(self._content(answer))
+
+        wait_until(is_accepted, what=f"the backfill before this one of {dag_id}", deadline_s=BACKFILL_S, every_s=1.0)
 
     def state(self, dag_id: str, run_id: str) -> str:
         """Return the state of a run."""
@@ -117,9 +128,13 @@ class AirflowRuns:
         raise StackError(f"run {run_id} of {dag_id} failed in {failed or 'no task'}; the end of its log:\n{told}")
 
     def _call(self, method: str, path: str, **options: Any) -> Any:
-        answer = self._api.request(method, f"/api/v2{path}", **options)
+        return self._content(self._api.request(method, f"/api/v2{path}", **options))
+
+    @staticmethod
+    def _content(answer: httpx.Response) -> Any:
         if answer.status_code >= httpx.codes.BAD_REQUEST:
-            raise StackError(f"Airflow refused {method} {path}: {answer.status_code} {answer.text[:300]}")
+            asked = f"{answer.request.method} {answer.request.url.path}"
+            raise StackError(f"Airflow refused {asked}: {answer.status_code} {answer.text[:300]}")
         return answer.json()
 
 

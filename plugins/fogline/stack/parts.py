@@ -138,7 +138,10 @@ class Parts:
         groups = {fog: [fog] for fog in fogs} if separate else {"fog": fogs}
         main = str(REPOSITORY / "spark_jobs" / "fog_node.py")
         return [
-            Program(group, self.spark.submit(main, "--federation", name, *_options("--fog", members)))
+            Program(
+                group,
+                self.spark.submit("--master", "local[1]", main, "--federation", name, *_options("--fog", members)),
+            )
             for group, members in groups.items()
         ]
 
