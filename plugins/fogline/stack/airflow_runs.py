@@ -100,7 +100,7 @@ class AirflowRuns:
         """Return the messages of a task's log."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}"
         content = self._call("GET", path, params={"full_content": True})["content"]
-        return [str(line.get("event", line)) if isinstance(line, dict) else str(line) for line in content]
+        return [_text(line) for line in content]
 
     def clear(self, dag_id: str, run_id: str, task_ids: list[str], *, with_downstream: bool) -> None:
         """Clear tasks of a run, whatever their state, so that they run again."""
@@ -140,3 +140,10 @@ class AirflowRuns:
 
 def _moment(text: str | None) -> dt.datetime | None:
     return dt.datetime.fromisoformat(text) if text else None
+
+
+def _text(line: Any) -> str:
+    if not isinstance(line, dict):
+        return str(line)
+    errors = [f"{error['exc_type']}: {error['exc_value']}" for error in line.get("error_detail") or []]
+    return " | ".join([str(line.get("event", line)), *errors])

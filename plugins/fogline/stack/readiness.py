@@ -14,6 +14,7 @@ from fogline.stack.waiting import wait_until
 SERVER_DEADLINE_S = 60
 START_DEADLINE_S = 180
 PARSE_DEADLINE_S = 120
+DAG_KINDS = ("federated_round", "initialise_federation", "evaluate_model")
 
 
 class Readiness:
@@ -40,18 +41,18 @@ class Readiness:
             self._program(name, functools.partial(self._runs, name), START_DEADLINE_S)
 
     def airflow(self) -> None:
-        """Wait until every part of Airflow reports itself healthy and the federation's DAG has been parsed."""
+        """Wait until every part of Airflow reports itself healthy and the federation's DAGs have been parsed."""
         api = self._api
         log = self.supervisor.log("airflow-scheduler")
         try:
             wait_until(lambda: not api.unhealthy(), what="Airflow", deadline_s=START_DEADLINE_S, log=log)
         except StackError as late:
             raise StackError(f"unhealthy in Airflow: {', '.join(api.unhealthy())}; {late}") from None
-        dag_id = f"federated_round__{self.parts.settings.federation}"
+        dag_ids = [f"{kind}__{self.parts.settings.federation}" for kind in DAG_KINDS]
         log = self.supervisor.log("airflow-dag-processor")
-        what = f"the DAG {dag_id}"
+        what = f"the DAGs {', '.join(dag_ids)}"
         try:
-            wait_until(lambda: api.has_dag(dag_id), what=what, deadline_s=PARSE_DEADLINE_S, log=log)
+            wait_until(lambda: all(map(api.has_dag, dag_ids)), what=what, deadline_s=PARSE_DEADLINE_S, log=log)
         except StackError as late:
             # Only now: errors of an earlier life stay listed until the files are parsed again.
             listed = "; ".join(f"{file}: {error}" for file, error in api.import_errors().items())

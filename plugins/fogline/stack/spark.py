@@ -33,7 +33,7 @@ appender.console.layout.pattern = %d{yy/MM/dd HH:mm:ss} %p %c{1}: %m%n%ex
 logger.native.name = org.apache.hadoop.util.NativeCodeLoader
 logger.native.level = error
 # While a fog catches up each batch takes longer than its trigger; that is no news.
-logger.trigger.name = org.apache.spark.sql.execution.streaming
+logger.trigger.name = org.apache.spark.sql.execution.streaming.runtime.ProcessingTimeExecutor
 logger.trigger.level = error
 """
 CONNECT_CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"

@@ -23,7 +23,8 @@ def java_of_the_aggregation(farm: Farm) -> psutil.Process | None:
     home = str(farm.stack.settings.home)
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            is_job = process.name() == "java" and "aggregate_round.py" in " ".join(process.cmdline())
+            command = " ".join(process.cmdline())
+            is_job = "org.apache.spark.deploy.SparkSubmit" in command and "aggregate_round.py" in command
             if is_job and process.environ().get("FOGLINE_HOME") == home:
                 return process
     return None
@@ -51,9 +52,8 @@ def test_an_aggregation_job_that_is_killed_is_run_again(farm: Farm) -> None:
     found[0].kill()
     farm.wait(ROUNDS, run)
     assert farm.chain()[-1].interval_index == index
-    assert "exit status" in farm.log(run, "aggregate_weights", 1) or "Error code" in farm.log(
-        run, "aggregate_weights", 1
-    )
+    assert "AirflowException: Cannot execute" in farm.log(run, "aggregate_weights", 1)
+    assert "Candidate" in farm.log(run, "aggregate_weights", 2)
 
 
 def test_a_restart_of_postgres_loses_nothing(farm: Farm) -> None:
