@@ -1,11 +1,16 @@
 """The session's one real stack, started in the pieces that tests ask for; unit tests start nothing."""
 
+import logging
 from collections.abc import Iterator
 
 import pytest
 
 from fogline.stack.stack import Stack
 from tests.support.stacks import JANUARY_READINGS, fresh_stack, january_federation
+
+
+# It tells each closed connection, also after pytest has closed the log.
+logging.getLogger("py4j").setLevel(logging.WARNING)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
