@@ -8,7 +8,6 @@ import pytest
 from fogline.stack.stack import Stack
 from tests.support.stacks import JANUARY_READINGS, fresh_stack, january_federation
 
-
 # It tells each closed connection, also after pytest has closed the log.
 logging.getLogger("py4j").setLevel(logging.WARNING)
 

