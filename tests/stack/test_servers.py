@@ -76,6 +76,17 @@ def test_a_closed_home_has_its_database_where_the_user_can_reach_it(tmp_path: Pa
         shutil.rmtree(postgres.folder)
 
 
+def test_programs_that_the_user_can_not_reach_are_copied_with_all_they_load(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Postgres, "_reachable", lambda self, path: False)
+    monkeypatch.setattr("fogline.stack.postgres._shared", lambda path: tmp_path / "copy")
+    binaries = Postgres(tmp_path / "home", 1, "secret").binaries
+    assert binaries.is_relative_to(tmp_path / "copy")
+    done = subprocess.run([binaries / "initdb", "--version"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_stale_pid_file_is_dropped_before_the_start(tmp_path: Path) -> None:
     postgres = Postgres(tmp_path, 1, "secret")
     postgres.__dict__["folder"] = tmp_path

@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from fogline.airflow.connections import SPARK, SPARK_CONNECT, open_services, require_connection
 from fogline.airflow.failures import airflow_failures
-from fogline.airflow.operators.task import FederationTask, log_lines, run_id_of
+from fogline.airflow.operators.task import FederationOperator, FederationTask, log_lines, run_id_of
 from fogline.artifacts import STORE_VARIABLE
 from fogline.federation.settings import Federation
 from fogline.kafka.clients import BOOTSTRAP_VARIABLE
@@ -75,12 +75,8 @@ class AggregateBySparkSubmit(AggregatesRound, SparkSubmitOperator):
             self.finish(services, seal, self.log)
 
 
-class AggregateOnSparkConnect(AggregatesRound, BaseOperator):
+class AggregateOnSparkConnect(AggregatesRound, FederationOperator):
     """Run the same function on the Spark Connect server of the connection ``fogline_spark_connect``."""
-
-    def __init__(self, *, federation_file: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.federation_file = federation_file
 
     def execute(self, context: Any) -> None:
         """Run the aggregation for this run's seal."""

@@ -3,17 +3,15 @@
 import datetime as dt
 from typing import Any
 
-from airflow.sdk import BaseOperator
-
 from fogline.airflow.connections import open_services
 from fogline.airflow.failures import airflow_failures
-from fogline.airflow.operators.task import FederationTask, describe, log_lines, run_id_of
+from fogline.airflow.operators.task import FederationOperator, describe, log_lines, run_id_of
 from fogline.messages.plan import Interval
 from fogline.rounds.order import requested_interval
 from fogline.steps.train import announce_round
 
 
-class AnnounceRound(FederationTask, BaseOperator):
+class AnnounceRound(FederationOperator):
     """Choose the interval, take the branch's lock and announce the training plan.
 
     A scheduled or backfilled run trains its data interval. A manual run trains the form's interval, else the first
@@ -21,10 +19,6 @@ class AnnounceRound(FederationTask, BaseOperator):
     """
 
     ui_color = "#cfe8f3"
-
-    def __init__(self, *, federation_file: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.federation_file = federation_file
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Announce the round; the XCom says what was announced."""

@@ -2,12 +2,10 @@
 
 from typing import Any
 
-from airflow.sdk import BaseOperator
-
 from fogline.airflow.connections import open_services
 from fogline.airflow.failures import airflow_failures
 from fogline.airflow.operators.collect import CollectAnswers
-from fogline.airflow.operators.task import FederationTask, describe, log_lines, run_id_of
+from fogline.airflow.operators.task import FederationOperator, describe, log_lines, run_id_of
 from fogline.federation.settings import Federation
 from fogline.messages.plan import EventTimeSpan
 from fogline.messages.seal import Seal
@@ -30,14 +28,10 @@ class EvaluateCandidate(CollectAnswers):
         log_lines(self.log, scores_table("Held-out days, before and after", scores, federation.target.unit))
 
 
-class AnnounceEvaluation(FederationTask, BaseOperator):
+class AnnounceEvaluation(FederationOperator):
     """Ask the fogs to score a version over the form's window."""
 
     ui_color = "#cfe8f3"
-
-    def __init__(self, *, federation_file: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.federation_file = federation_file
 
     def execute(self, context: Any) -> str:
         """Announce the plan."""

@@ -2,13 +2,11 @@
 
 from typing import Any
 
-from airflow.sdk import BaseOperator
-
 from fogline.airflow.connections import open_services
 from fogline.airflow.failures import airflow_failures
 from fogline.airflow.operators.collect import CollectAnswers
 from fogline.airflow.operators.publish import tell
-from fogline.airflow.operators.task import FederationTask, describe, log_lines, run_id_of
+from fogline.airflow.operators.task import FederationOperator, describe, log_lines, run_id_of
 from fogline.federation.settings import Federation
 from fogline.messages.plan import EventTimeSpan
 from fogline.messages.seal import Seal
@@ -20,14 +18,10 @@ from fogline.steps.measure import announce_statistics, statistics_key
 from fogline.steps.services import Services
 
 
-class AnnounceStatistics(FederationTask, BaseOperator):
+class AnnounceStatistics(FederationOperator):
     """Ask every fog for the moments of features and target over the form's window."""
 
     ui_color = "#cfe8f3"
-
-    def __init__(self, *, federation_file: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.federation_file = federation_file
 
     def execute(self, context: Any) -> str:
         """Announce the plan."""
@@ -54,14 +48,10 @@ class CollectStatistics(CollectAnswers):
         log_lines(self.log, text_table("All fogs together", ("column", "n", "missing", "mean", "sd"), rows))
 
 
-class PublishFirstModel(FederationTask, BaseOperator):
+class PublishFirstModel(FederationOperator):
     """Commit version 0: the scaler and seeded weights."""
 
     ui_color = "#fce5cd"
-
-    def __init__(self, *, federation_file: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.federation_file = federation_file
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Publish version 0, or compare with the one that is there."""

@@ -7,18 +7,14 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from fogline.airflow.connections import open_services
 from fogline.airflow.failures import airflow_failures
-from fogline.airflow.operators.task import FederationTask, log_lines, run_id_of
+from fogline.airflow.operators.task import FederationOperator, log_lines, run_id_of
 from fogline.steps.publish import Publication, publish_candidate
 
 
-class PublishGlobalModel(FederationTask, BaseOperator):
+class PublishGlobalModel(FederationOperator):
     """Commit the candidate as the branch's next version and send the head to Kafka."""
 
     ui_color = "#fce5cd"
-
-    def __init__(self, *, federation_file: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.federation_file = federation_file
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Publish, or compare with what is on the chain."""

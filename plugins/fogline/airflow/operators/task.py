@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk import BaseOperator
+
 from fogline.federation import Federation, load_federation
 from fogline.messages.plan import Plan
 
@@ -22,6 +24,14 @@ class FederationTask:
     def federation(self) -> Federation:
         """The federation as its file describes it now."""
         return load_federation(Path(self.federation_file))
+
+
+class FederationOperator(FederationTask, BaseOperator):
+    """A task of one federation that runs in one go."""
+
+    def __init__(self, *, federation_file: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.federation_file = federation_file
 
 
 def log_lines(log: "Logger", text: str) -> None:
