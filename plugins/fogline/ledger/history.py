@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from fogline.ledger.answers import verdicts_of
 from fogline.ledger.models import chain_of
+from fogline.ledger.plans import seal_of
 from fogline.ledger.schema import EvaluationRow
 from fogline.sums import ScoreSums
 
@@ -17,8 +17,8 @@ class CommittedRound:
 
     Attributes
     ----------
-    verdict_by_fog
-        The last verdict on each fog's answer.
+    members, answered
+        The fogs that were asked, and those whose answer was accepted.
     before, after
         Scores of base and candidate on the held-out days, all fogs together.
     """
@@ -28,7 +28,8 @@ class CommittedRound:
     dag_run_id: str
     digest: str
     n_examples: int
-    verdict_by_fog: dict[str, str]
+    members: tuple[str, ...]
+    answered: tuple[str, ...]
     before: ScoreSums
     after: ScoreSums
 
@@ -39,7 +40,7 @@ def committed_rounds(session: Session, federation: str, branch: str) -> list[Com
     for row in chain_of(session, federation, branch):
         if row.interval_index is None:
             continue
-        answered = {answer.fog: answer.verdict for answer in verdicts_of(session, row.plan_id) if answer.fog}
+        seal = seal_of(session, row.plan_id)
         found.append(
             CommittedRound(
                 version=row.version,
@@ -47,7 +48,8 @@ def committed_rounds(session: Session, federation: str, branch: str) -> list[Com
                 dag_run_id=row.dag_run_id,
                 digest=row.digest,
                 n_examples=row.n_examples,
-                verdict_by_fog=answered,
+                members=seal.plan.members if seal else (),
+                answered=tuple(answer.fog for answer in seal.answers) if seal else (),
                 before=_total(row.base_scores),
                 after=_total(row.scores),
             )

@@ -131,12 +131,11 @@ class Demo:
         committed = self.committed()
         for index, tasks in times.items():
             row = committed[index]
-            n_accepted = sum(verdict == "accepted" for verdict in row.verdict_by_fog.values())
             by_name = {task.task_id: task for task in tasks}
             table.add_row(
                 f"{interval_at(self.federation, index).start:%Y-%m-%d}",
                 f"{self.federation.branch}@{row.version}",
-                f"{n_accepted}/{len(self.federation.fogs)}",
+                _who(row),
                 str(row.n_examples),
                 _rmse(row.before.rmse),
                 _rmse(row.after.rmse),
@@ -172,6 +171,10 @@ def round_wall_s(by_name: dict[str, TaskTime]) -> float | None:
     """Return the seconds from the start of the first task to the end of the last."""
     start, end = by_name[TASKS[0]].start, by_name[TASKS[-1]].end
     return None if start is None or end is None else (end - start).total_seconds()
+
+
+def _who(row: CommittedRound) -> str:
+    return f"all {len(row.members)}" if row.answered == row.members else ", ".join(row.answered)
 
 
 def _seconds(value: float | None) -> str:
