@@ -6,6 +6,7 @@ from fogline.kafka.read import TailReader, open_consumer
 from fogline.kafka.topics import GLOBAL_MODEL
 from fogline.kafka.vectors import fetch_vector
 from fogline.ledger.answers import verdicts_of
+from fogline.ledger.history import committed_rounds
 from fogline.ledger.plans import seal_of
 from fogline.ledger.schema import AnswerRow, Round
 from fogline.messages.head import Head
@@ -39,6 +40,10 @@ def test_every_accepted_update_counts_exactly_once(farm: Farm, run_ids: list[str
             assert seal is not None
             assert [answer.fog for answer in seal.answers] == list(farm.federation.fogs)
             assert sum(answer.n_examples for answer in seal.answers) == row.n_examples > 0
+        rounds = committed_rounds(session, "wind_farm", "main")[:N_ROUNDS]
+        assert [one.interval_index for one in rounds] == [0, 1, 2]
+        assert all(one.answered == one.members == tuple(farm.federation.fogs) for one in rounds)
+        assert all(one.before.n == one.after.n > 0 for one in rounds)
 
 
 def test_every_answer_has_one_verdict(farm: Farm, run_ids: list[str]) -> None:
