@@ -144,6 +144,15 @@ def test_one_verdict_a_record_and_the_first_answer_counts(ledger: Ledger, federa
         assert list(answers.accepted_answers(session, plan.plan_id)) == ["fog-a"]
 
 
+def test_of_two_answers_that_settle_a_fog_the_first_in_the_topic_counts(ledger: Ledger) -> None:
+    with ledger.transaction() as session:
+        for offset, verdict in ((7, Verdict.REJECTED), (9, Verdict.ACCEPTED)):
+            row = answers.JudgedRecord(0, offset, 1_000_000, "small/main/1", "fog-a", verdict, None, None)
+            answers.record_verdict(session, "small", "model-updates", row)
+    with ledger.transaction() as session:
+        assert answers.first_answers(session, "small/main/1")["fog-a"].verdict is Verdict.REJECTED
+
+
 def test_the_cursor_never_goes_back(ledger: Ledger) -> None:
     for cursor in ({0: 5, 1: 2}, {0: 3, 1: 4}):
         with ledger.transaction() as session:

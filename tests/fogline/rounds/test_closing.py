@@ -42,3 +42,10 @@ def test_the_deadline_closes_by_the_brokers_clock(tmp_path: Path) -> None:
 def test_grace_never_outlasts_the_deadline(tmp_path: Path) -> None:
     one = {"fog-a": (Verdict.ACCEPTED, 1_019_500)}
     assert close(tmp_path, one, 1_020_001, quorum=1).at_ms == 1_020_000
+
+
+def test_grace_counts_from_the_answer_that_made_the_quorum(tmp_path: Path) -> None:
+    fogs = {fog: {"sensors": [f"s-{fog}"]} for fog in ("fog-a", "fog-b", "fog-c")}
+    federation = small_federation(tmp_path, fogs=fogs, round={"deadline_s": 20, "grace_s": 2, "quorum": 2})
+    answers = {"fog-a": FogAnswer(Verdict.ACCEPTED, 1_001_000), "fog-b": FogAnswer(Verdict.ACCEPTED, 1_005_000)}
+    assert closing(plan_state(train_plan(federation)), answers, 1_005_000).at_ms == 1_007_000
