@@ -84,16 +84,7 @@ def commit_version(
     LedgerError
         The head moved since the plan was made, or the plan was superseded: nothing is committed.
     """
-    plan = session.scalar(select(PlanRow).where(PlanRow.plan_id == model.plan_id).with_for_update())
-    if plan is None or plan.superseded_by is not None:
-        raise LedgerError(f"plan {model.plan_id} was superseded; its candidate is not committed")
-    head = head_of(session, federation, branch)
-    head_no = 0 if head is None else head.head_no
-    if head_no != expected_head_no:
-        raise LedgerError(
-            f"the head of {branch} has moved {head_no - expected_head_no} times since plan {model.plan_id} was made; "
-            "clear announce_round and what follows it"
-        )
+    _fence(session, federation, branch, model.plan_id, expected_head_no)
     newest = session.scalar(
         select(func.max(ModelRow.version)).where(ModelRow.federation == federation, ModelRow.branch == branch)
     )
@@ -108,7 +99,7 @@ def commit_version(
     move = HeadMove(
         federation=federation,
         branch=branch,
-        head_no=head_no + 1,
+        head_no=expected_head_no + 1,
         version=row.version,
         plan_id=model.plan_id,
         reason="committed",
@@ -117,6 +108,19 @@ def commit_version(
     session.add_all([row, move])
     session.flush()
     return row
+
+
+def _fence(session: Session, federation: str, branch: str, plan_id: str, expected_head_no: int) -> None:
+    plan = session.scalar(select(PlanRow).where(PlanRow.plan_id == plan_id).with_for_update())
+    if plan is None or plan.superseded_by is not None:
+        raise LedgerError(f"plan {plan_id} was superseded; its candidate is not committed")
+    head = head_of(session, federation, branch)
+    head_no = 0 if head is None else head.head_no
+    if head_no != expected_head_no:
+        raise LedgerError(
+            f"the head of {branch} has moved {head_no - expected_head_no} times since plan {plan_id} was made; "
+            "clear announce_round and what follows it"
+        )
 
 
 def link_of_interval(chain: Sequence[ModelRow], interval_index: int) -> ModelRow | None:

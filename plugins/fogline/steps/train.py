@@ -65,13 +65,49 @@ def announce_round(
     RoundBusy
         Another run holds the branch.
     """
+    opened = _open(services, federation, dag_run_id, requested, has_failed, is_live)
+    choice = opened.choice
+    send_unsent_head(services, federation)
+    draft = Draft(
+        purpose=training_purpose(federation.branch),
+        kind="train",
+        window=training_window(federation, choice.interval),
+        quorum=federation.quorum,
+        deadline_s=federation.round.deadline_s,
+        head_no=opened.head_no,
+        dag_run_id=dag_run_id,
+        round_id=opened.round_id,
+        interval=choice.interval,
+    )
+    base = load_version(services, choice.base_version, opened.base_path)
+    return OpenRound(choice, announce(services, federation, draft, {"base": base}), opened.ended_before)
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """What one transaction decided: the branch is this run's now."""
+
+    choice: Choice
+    round_id: int
+    head_no: int
+    base_path: str
+    ended_before: str | None
+
+
+def _open(
+    services: Services,
+    federation: Federation,
+    dag_run_id: str,
+    requested: Interval | None,
+    has_failed: Callable[[str], bool],
+    is_live: bool,
+) -> _Opened:
     now = utc_now()
     name, branch = federation.federation, federation.branch
     with services.ledger.transaction() as session:
         ended = rounds.free_branch(session, name, branch, dag_run_id, now, has_failed)
         own = rounds.round_of_run(session, name, branch, dag_run_id)
-        chain = models.chain_of(session, name, branch)
-        links = [ChainLink(row.version, row.interval_index) for row in chain]
+        links = [ChainLink(row.version, row.interval_index) for row in models.chain_of(session, name, branch)]
         head_index = links[-1].interval_index if links else None
         skipped = rounds.intervals_ended_after(session, name, branch, -1 if head_index is None else head_index)
         if own is not None:
@@ -83,23 +119,5 @@ def announce_round(
         opened = rounds.open_round(session, name, branch, dag_run_id, choice.interval, now, closes_by)
         head = models.head_of(session, name, branch)
         base = models.version_of(session, name, branch, choice.base_version)
-    send_unsent_head(services, federation)
-    draft = Draft(
-        purpose=training_purpose(branch),
-        kind="train",
-        window=training_window(federation, choice.interval),
-        quorum=federation.quorum,
-        deadline_s=federation.round.deadline_s,
-        head_no=head.head_no if head else 0,
-        dag_run_id=dag_run_id,
-        round_id=opened.id,
-        interval=choice.interval,
-    )
-    state = announce(
-        services,
-        federation,
-        draft,
-        {"base": load_version(services, base.version, base.path)},
-    )
     ended_before = f"run {ended.dag_run_id} (interval {ended.interval_index})" if ended else None
-    return OpenRound(choice, state, ended_before)
+    return _Opened(choice, opened.id, head.head_no if head else 0, base.path, ended_before)
