@@ -22,7 +22,7 @@ from fogline.steps.measure import evaluation_key
 REPLAY_DEADLINE_S = 600
 RUN_DEADLINE_S = 900
 POLL_S = 0.5
-TABLE_WIDTH = 112
+TABLE_WIDTH = 130
 SCORE_DEADLINE_S = 30
 TASKS = ("announce_round", "collect_weights", "aggregate_weights", "evaluate_candidate", "publish_global_model")
 
