@@ -1,7 +1,6 @@
 """The federation file as pydantic models: the only definition of what it may hold."""
 
 import datetime as dt
-import math
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -199,8 +198,3 @@ class Federation(Specification):
     def specification(self) -> Specification:
         """Return the part that decides a round's bytes."""
         return Specification.model_validate(self.model_dump(include=set(Specification.model_fields), round_trip=True))
-
-    def is_whole_interval(self, start: dt.datetime, end: dt.datetime) -> bool:
-        """Tell whether a stretch of time is one interval on this federation's grid."""
-        steps = (start - self.start) / self.interval
-        return end - start == self.interval and math.isclose(steps, round(steps)) and steps >= 0

@@ -48,9 +48,7 @@ def version_of(session: Session, federation: str, branch: str, version: int) -> 
     query = select(ModelRow).where(ModelRow.federation == federation, ModelRow.branch == branch)
     row = session.scalar(query.where(ModelRow.version == version))
     if row is None:
-        newest = session.scalar(
-            select(func.max(ModelRow.version)).where(ModelRow.federation == federation, ModelRow.branch == branch)
-        )
+        newest = _newest_version(session, federation, branch)
         raise LedgerError(f"{branch}@{version} does not exist; the newest version is {branch}@{newest}")
     return row
 
@@ -85,9 +83,7 @@ def commit_version(
         The head moved since the plan was made, or the plan was superseded: nothing is committed.
     """
     _fence(session, federation, branch, model.plan_id, expected_head_no)
-    newest = session.scalar(
-        select(func.max(ModelRow.version)).where(ModelRow.federation == federation, ModelRow.branch == branch)
-    )
+    newest = _newest_version(session, federation, branch)
     row = ModelRow(
         federation=federation,
         branch=branch,
@@ -108,6 +104,11 @@ def commit_version(
     session.add_all([row, move])
     session.flush()
     return row
+
+
+def _newest_version(session: Session, federation: str, branch: str) -> int | None:
+    query = select(func.max(ModelRow.version)).where(ModelRow.federation == federation, ModelRow.branch == branch)
+    return session.scalar(query)
 
 
 def _fence(session: Session, federation: str, branch: str, plan_id: str, expected_head_no: int) -> None:
