@@ -21,7 +21,7 @@ from fogline.airflow.operators.aggregate import aggregate_weights
 from fogline.airflow.operators.announce_round import AnnounceRound
 from fogline.airflow.operators.collect import CollectWeights
 from fogline.airflow.operators.evaluate import EvaluateCandidate
-from fogline.airflow.operators.publish import PublishGlobalModel
+from fogline.airflow.operators.publish import APPROVAL_TASK, ApproveCandidate, PublishGlobalModel
 from fogline.airflow.timetable import FederationTimetable
 
 for federation, file in sound_federations():
@@ -46,4 +46,7 @@ for federation, file in sound_federations():
         evaluate = EvaluateCandidate(task_id="evaluate_candidate", federation_file=file, timeout=waits)
         publish = PublishGlobalModel(task_id="publish_global_model", federation_file=file)
         announce >> collect >> aggregate >> evaluate >> publish
+        if approval := federation.promotion.approval:
+            approve = ApproveCandidate(task_id=APPROVAL_TASK, federation_file=file, approval=approval)
+            evaluate >> approve >> publish
     globals()[dag.dag_id] = dag

@@ -1,5 +1,7 @@
 """Drive a federation through the steps of its rounds, with stand-in fogs and the aggregation's arithmetic in numpy."""
 
+import datetime as dt
+
 import numpy as np
 
 from fogline.messages.plan import EventTimeSpan, Interval
@@ -10,10 +12,23 @@ from fogline.steps import aggregate, measure
 from fogline.steps.collect import Collector
 from fogline.steps.initialise import commit_first_model
 from fogline.steps.publish import Publication, publish_candidate
-from fogline.steps.train import OpenRound, announce_round
+from fogline.steps.train import OpenRound, RunRequest, announce_round
 from tests.support.cloud import Cloud
 
 POLL_S = 20.0
+
+
+class NoOtherRuns:
+    """Says of every other run that it is neither over nor under way."""
+
+    def has_ended(self, dag_run_id: str) -> bool:
+        return False
+
+    def is_running(self, interval_start: dt.datetime) -> bool:
+        return False
+
+    def is_coming(self, interval_starts: list[dt.datetime]) -> bool:
+        return False
 
 
 def initialise(cloud: Cloud, run: str = "init") -> Publication:
@@ -27,7 +42,7 @@ def initialise(cloud: Cloud, run: str = "init") -> Publication:
 
 def open_round(cloud: Cloud, run: str, requested: Interval | None = None) -> OpenRound:
     """Announce a round."""
-    return announce_round(cloud.services, cloud.federation, run, requested, lambda other: False)
+    return announce_round(cloud.services, cloud.federation, RunRequest(run, requested), NoOtherRuns())
 
 
 def collect(cloud: Cloud, state: PlanState) -> Seal:

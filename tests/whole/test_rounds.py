@@ -24,12 +24,13 @@ def run_ids(farm: Farm) -> list[str]:
 
 def test_a_backfill_makes_one_model_an_interval_each_on_the_one_before(farm: Farm, run_ids: list[str]) -> None:
     chain = farm.chain()[: N_ROUNDS + 1]
-    assert [(row.version, row.base_version, row.interval_index) for row in chain] == [
-        (0, None, None),
-        (1, 0, 0),
-        (2, 1, 1),
-        (3, 2, 2),
+    assert [(row.name, row.interval_index) for row in chain] == [
+        ("main@0", None),
+        ("main@1", 0),
+        ("main@2", 1),
+        ("main@3", 2),
     ]
+    assert [row.base_id for row in chain] == [None, *(row.id for row in chain[:-1])]
     assert [row.dag_run_id for row in chain[1:]] == run_ids
 
 
@@ -102,7 +103,7 @@ def test_any_task_cleared_alone_changes_nothing(farm: Farm, run_ids: list[str], 
 def test_a_run_by_hand_trains_the_first_interval_without_a_model(farm: Farm, run_ids: list[str]) -> None:
     head = farm.chain()[-1]
     farm.wait(ROUNDS, farm.runs.trigger(ROUNDS))
-    assert [row.base_version for row in farm.chain()[-1:]] == [head.version]
+    assert [row.base_id for row in farm.chain()[-1:]] == [head.id]
     assert farm.chain()[-1].interval_index == (head.interval_index or 0) + 1
 
 

@@ -1,6 +1,7 @@
 """The federation file as pydantic models: the only definition of what it may hold."""
 
 import datetime as dt
+import math
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -17,6 +18,9 @@ from fogline.canonical import canonical_json, sha256_hex
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=100)]
 ColumnName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=63)]
+# A branch's file is <federation>.<branch>.yaml, its DAG <kind>__<federation>__<branch>.
+BranchName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=60)]
+Share = Annotated[str, StringConstraints(pattern=r"^(100|[1-9][0-9]?)%$")]
 Positive = Annotated[dt.timedelta, Field(gt=dt.timedelta(0))]
 
 
@@ -97,13 +101,35 @@ class Strategy(Section):
 
 
 class RoundPolicy(Section):
-    """When a round closes: all answered, quorum plus grace, or the deadline."""
+    """When a round closes: all answered, quorum plus grace, or the deadline.
 
-    quorum: Literal["all"] | Annotated[int, Field(ge=1)] = "all"
+    The quorum is ``all``, a number of fogs, or a share of them such as ``75%`` (rounded up).
+    """
+
+    quorum: Literal["all"] | Annotated[int, Field(ge=1)] | Share = "all"
     grace_s: float = Field(default=5.0, ge=0)
     deadline_s: float = Field(default=120.0, gt=0)
     # What is left of the deadline after it pays for training and the way back.
     train_by_share: float = Field(default=0.5, gt=0, lt=1)
+
+
+class Approval(Section):
+    """A person confirms each candidate in Airflow; after ``timeout_s`` the default is taken."""
+
+    timeout_s: float = Field(default=86_400.0, gt=0)
+    default: Literal["publish", "refuse"] = "refuse"
+
+
+class Promotion(Section):
+    """What a candidate must be to become the global model.
+
+    Its error on the held-out days may be worse than its base's by the share ``tolerance``. A refusal leaves the task
+    skipped or failed; the round is over either way, and the next one can run.
+    """
+
+    tolerance: float = Field(default=0.1, ge=0)
+    on_refusal: Literal["skip", "fail"] = "skip"
+    approval: Approval | None = None
 
 
 class Initialise(Section):
@@ -173,27 +199,36 @@ class Specification(Section):
 
 
 class Federation(Specification):
-    """A federation file: the specification, and how its rounds are run."""
+    """A federation file: the specification, and how its rounds are run.
+
+    ``branch`` and ``begins_at`` (a version such as ``main@12``) come from a branch's own file; see `load`.
+    """
 
     description: str
     owner: str = "fogline"
     schedule: Literal["none", "live"] = "none"
     lateness: dt.timedelta = Field(default=dt.timedelta(days=1), ge=dt.timedelta(0))
     round: RoundPolicy = RoundPolicy()
+    promotion: Promotion = Promotion()
     initialise: Initialise
     aggregation: Literal["spark-submit", "spark-connect"] = "spark-submit"
-    branch: Literal["main"] = "main"
+    branch: BranchName = "main"
+    begins_at: str | None = None
 
     @model_validator(mode="after")
     def _quorum_can_be_met(self) -> Self:
-        if self.round.quorum != "all" and self.round.quorum > len(self.fogs):
+        if isinstance(self.round.quorum, int) and self.round.quorum > len(self.fogs):
             raise ValueError(f"quorum {self.round.quorum} is above the {len(self.fogs)} fogs; lower it")
         return self
 
     @property
     def quorum(self) -> int:
         """How many accepted answers a round needs."""
-        return len(self.fogs) if self.round.quorum == "all" else self.round.quorum
+        wanted = self.round.quorum
+        if isinstance(wanted, int):
+            return wanted
+        share = 100 if wanted == "all" else int(wanted.removesuffix("%"))
+        return math.ceil(len(self.fogs) * share / 100)
 
     def specification(self) -> Specification:
         """Return the part that decides a round's bytes."""

@@ -25,11 +25,7 @@ class Ledger:
     def __init__(self, url: str) -> None:
         self.engine: Engine = create_engine(url, pool_pre_ping=True)
         if self.engine.dialect.name == "sqlite":
-            event.listen(
-                self.engine,
-                "connect",
-                lambda connection, _: connection.execute("PRAGMA foreign_keys=ON"),
-            )
+            _behave_like_postgres(self.engine)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:

@@ -1,4 +1,4 @@
-"""Models and the head in the ledger: versions only grow, and a commit is fenced by head number and plan."""
+"""Models and the head in the ledger: versions only grow, and every move of a head is fenced and on record."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, defer
 
 from fogline.ledger.database import LedgerError
 from fogline.ledger.schema import HeadMove, ModelRow, PlanRow
+from fogline.versions import Version
 
 
 @dataclass(frozen=True)
 class NewModel:
     """What is committed as the next version."""
 
-    base_version: int | None
+    base_id: int | None
     digest: str
     path: str
     plan_id: str
@@ -28,7 +30,7 @@ class NewModel:
 
 
 def head_of(session: Session, federation: str, branch: str) -> HeadMove | None:
-    """Return the newest head move of a branch; None before `initialise_federation`."""
+    """Return the newest head move of a branch; None before it has a model."""
     return session.scalar(
         select(HeadMove)
         .where(HeadMove.federation == federation, HeadMove.branch == branch)
@@ -37,34 +39,58 @@ def head_of(session: Session, federation: str, branch: str) -> HeadMove | None:
     )
 
 
-def version_of(session: Session, federation: str, branch: str, version: int) -> ModelRow:
+def moves_of(session: Session, federation: str, branch: str) -> list[HeadMove]:
+    """Return all head moves of a branch, in order."""
+    query = select(HeadMove).where(HeadMove.federation == federation, HeadMove.branch == branch)
+    return list(session.scalars(query.order_by(HeadMove.head_no)))
+
+
+def version_of(session: Session, federation: str, version: Version) -> ModelRow:
     """Return a committed version.
 
     Raises
     ------
     LedgerError
-        There is no such version; names the newest.
+        There is no such version; names the newest of its branch.
     """
+    branch, number = version
     query = select(ModelRow).where(ModelRow.federation == federation, ModelRow.branch == branch)
-    row = session.scalar(query.where(ModelRow.version == version))
+    row = session.scalar(query.where(ModelRow.version == number))
     if row is None:
         newest = _newest_version(session, federation, branch)
-        raise LedgerError(f"{branch}@{version} does not exist; the newest version is {branch}@{newest}")
+        remedy = f"the newest version is {branch}@{newest}" if newest is not None else f"{branch} has no model yet"
+        raise LedgerError(f"{version} does not exist; {remedy}")
     return row
 
 
-def chain_of(session: Session, federation: str, branch: str) -> list[ModelRow]:
-    """Return the head's ancestry, from version 0 to the head."""
+def model_of_head(session: Session, move: HeadMove) -> ModelRow:
+    """Return the model that a head move points to."""
+    return version_of(session, move.federation, Version(move.branch, move.version))
+
+
+def chain_of(session: Session, federation: str, branch: str, *, with_scores: bool = False) -> list[ModelRow]:
+    """Return the head's ancestry, from version 0 to the head, across the branches that it passes.
+
+    Parameters
+    ----------
+    with_scores
+        Also load the scores: with many fogs they are far larger than the rest.
+    """
     head = head_of(session, federation, branch)
     if head is None:
         return []
-    rows = session.scalars(select(ModelRow).where(ModelRow.federation == federation, ModelRow.branch == branch))
-    by_version = {row.version: row for row in rows}
-    chain, version = [], head.version
-    while version is not None:
-        chain.append(by_version[version])
-        version = by_version[version].base_version  # type: ignore[assignment]
-    return chain[::-1]
+    start = select(ModelRow.id, ModelRow.base_id).where(
+        ModelRow.federation == federation, ModelRow.branch == branch, ModelRow.version == head.version
+    )
+    ancestry = start.cte("ancestry", recursive=True)
+    ancestry = ancestry.union_all(
+        select(ModelRow.id, ModelRow.base_id).join(ancestry, ModelRow.id == ancestry.c.base_id)
+    )
+    # A base is always there before what is trained from it, so the order of ids is that of the chain.
+    query = select(ModelRow).join(ancestry, ModelRow.id == ancestry.c.id).order_by(ModelRow.id)
+    if not with_scores:
+        query = query.options(defer(ModelRow.scores), defer(ModelRow.base_scores))
+    return list(session.scalars(query))
 
 
 def commit_version(
@@ -83,27 +109,64 @@ def commit_version(
         The head moved since the plan was made, or the plan was superseded: nothing is committed.
     """
     _fence(session, federation, branch, model.plan_id, expected_head_no)
-    newest = _newest_version(session, federation, branch)
     row = ModelRow(
         federation=federation,
         branch=branch,
-        version=0 if newest is None else newest + 1,
+        version=next_version(session, federation, branch),
         committed_at=now,
         **vars(model),
     )
-    # The primary key (federation, branch, head_no) is the fence: of two committers at once, one fails.
-    move = HeadMove(
-        federation=federation,
-        branch=branch,
-        head_no=expected_head_no + 1,
-        version=row.version,
-        plan_id=model.plan_id,
-        reason="committed",
-        moved_at=now,
-    )
-    session.add_all([row, move])
+    session.add(row)
+    move_head(session, row, expected_head_no + 1, "committed", model.dag_run_id, now)
+    return row
+
+
+def copy_model(session: Session, origin: ModelRow, branch: str, version: int, now: dt.datetime) -> ModelRow:
+    """Give a model a version of another branch: where that branch begins, or is given a promoted model.
+
+    The copy has its origin's base, plan and interval, so its ancestry and its explanation are the origin's.
+    """
+    taken = ("federation", "base_id", "digest", "path", "plan_id", "dag_run_id", "interval_index", "n_examples",
+             "base_scores", "scores")  # fmt: skip
+    values = {name: getattr(origin, name) for name in taken}
+    row = ModelRow(branch=branch, version=version, copy_of_id=origin.id, committed_at=now, **values)
+    session.add(row)
     session.flush()
     return row
+
+
+def move_head(session: Session, row: ModelRow, head_no: int, reason: str, moved_by: str, now: dt.datetime) -> HeadMove:
+    """Append a head move to a version of the branch.
+
+    The primary key (federation, branch, head_no) is the fence: of two movers at once, one fails.
+
+    Raises
+    ------
+    LedgerError
+        Another move has that number already.
+    """
+    move = HeadMove(
+        federation=row.federation,
+        branch=row.branch,
+        head_no=head_no,
+        version=row.version,
+        plan_id=row.plan_id,
+        reason=reason,
+        moved_by=moved_by,
+        moved_at=now,
+    )
+    session.add(move)
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise LedgerError(f"the head of {row.branch} moved at this very moment; look at it and try again") from error
+    return move
+
+
+def next_version(session: Session, federation: str, branch: str) -> int:
+    """Return the number of a branch's next version."""
+    newest = _newest_version(session, federation, branch)
+    return 0 if newest is None else newest + 1
 
 
 def _newest_version(session: Session, federation: str, branch: str) -> int | None:

@@ -3,12 +3,16 @@
 import datetime as dt
 from collections.abc import Callable
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from fogline.ledger.schema import Round
+from fogline.ledger.schema import HeadMove, Round
 from fogline.messages.plan import Interval
 from fogline.rounds.errors import RoundBusy
+
+# How a round may end without a model.
+SKIPPED, REFUSED, FAILED = "skipped", "refused", "failed"
+WITHOUT_MODEL = (SKIPPED, REFUSED, FAILED)
 
 
 def open_round_of_other_run(session: Session, federation: str, branch: str, dag_run_id: str) -> Round | None:
@@ -31,9 +35,9 @@ def free_branch(
     branch: str,
     dag_run_id: str,
     now: dt.datetime,
-    has_failed: Callable[[str], bool],
+    has_ended: Callable[[str], bool],
 ) -> Round | None:
-    """End the open round of another run if that run failed or its time is up.
+    """End the open round of another run if that run has ended or its time is up.
 
     Returns
     -------
@@ -48,12 +52,12 @@ def free_branch(
     other = open_round_of_other_run(session, federation, branch, dag_run_id)
     if other is None:
         return None
-    if now <= other.closes_by and not has_failed(other.dag_run_id):
+    if now <= other.closes_by and not has_ended(other.dag_run_id):
         raise RoundBusy(
             f"{branch} is held by run {other.dag_run_id} (interval {other.interval_index}) until "
             f"{other.closes_by:%Y-%m-%d %H:%M:%S} UTC at the latest; this task tries again"
         )
-    end_round(other, "skipped", now)
+    end_round(other, SKIPPED, now, f"still open when run {dag_run_id} began, and over by then")
     session.flush()
     return other
 
@@ -64,6 +68,7 @@ def open_round(
     branch: str,
     dag_run_id: str,
     interval: Interval,
+    head_no: int,
     now: dt.datetime,
     closes_by: dt.datetime,
 ) -> Round:
@@ -77,7 +82,8 @@ def open_round(
         interval.start,
         interval.end,
     )
-    row.is_open, row.outcome, row.ended_at = True, None, None
+    row.head_no = head_no
+    row.is_open, row.outcome, row.reason, row.ended_at = True, None, None, None
     row.opened_at, row.closes_by = now, closes_by
     session.flush()
     return row
@@ -94,16 +100,23 @@ def round_of_run(session: Session, federation: str, branch: str, dag_run_id: str
     )
 
 
-def end_round(row: Round, outcome: str, now: dt.datetime) -> None:
+def end_round(row: Round, outcome: str, now: dt.datetime, reason: str | None = None) -> None:
     """End a round; the branch is free again."""
-    row.is_open, row.outcome, row.ended_at = False, outcome, now
+    row.is_open, row.outcome, row.reason, row.ended_at = False, outcome, reason, now
 
 
 def intervals_ended_after(session: Session, federation: str, branch: str, index: int) -> set[int]:
-    """Return the intervals after number ``index`` whose round ended without being open again."""
+    """Return the intervals after number ``index`` whose round ended without a model.
+
+    What ended before the head was last rolled back, promoted or branched does not count: the intervals after it can be
+    trained again.
+    """
+    since = select(func.coalesce(func.max(HeadMove.head_no), 0)).where(
+        HeadMove.federation == federation, HeadMove.branch == branch, HeadMove.reason != "committed"
+    )
     rows = session.scalars(
         select(Round.interval_index)
-        .where(Round.federation == federation, Round.branch == branch)
-        .where(Round.interval_index > index, ~Round.is_open)
+        .where(Round.federation == federation, Round.branch == branch, Round.interval_index > index)
+        .where(Round.outcome.in_(WITHOUT_MODEL), Round.head_no >= since.scalar_subquery())
     )
     return set(rows)

@@ -49,7 +49,10 @@ class Base(DeclarativeBase):
 
 
 class Round(Base):
-    """One DAG run's round. At most one a branch is open: the open row is the branch's lock."""
+    """One DAG run's round. At most one a branch is open: the open row is the branch's lock.
+
+    ``head_no`` is the head number that it was opened on; ``reason`` says why it ended without a model.
+    """
 
     __tablename__ = "rounds"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -59,8 +62,10 @@ class Round(Base):
     interval_index: Mapped[int]
     interval_start: Mapped[dt.datetime]
     interval_end: Mapped[dt.datetime]
+    head_no: Mapped[int]
     is_open: Mapped[bool]
     outcome: Mapped[str | None]
+    reason: Mapped[str | None]
     opened_at: Mapped[dt.datetime]
     closes_by: Mapped[dt.datetime]
     ended_at: Mapped[dt.datetime | None]
@@ -96,7 +101,7 @@ class PlanRow(Base):
 
 
 class AnswerRow(Base):
-    """One record of ``model-updates`` and its verdict."""
+    """One record of ``model-updates`` and its verdict; ``cause`` names why it was rejected."""
 
     __tablename__ = "answers"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -108,6 +113,7 @@ class AnswerRow(Base):
     fog: Mapped[str | None]
     append_time_ms: Mapped[int] = mapped_column(BigInteger)
     verdict: Mapped[str]
+    cause: Mapped[str | None]
     reason: Mapped[str | None]
     body: Mapped[str | None]
     __table_args__ = (UniqueConstraint("federation", "topic", "partition", "offset"),)
@@ -144,14 +150,20 @@ class ResultRow(Base):
 
 
 class ModelRow(Base):
-    """A global model: a committed version of a branch."""
+    """A global model: a committed version of a branch.
+
+    ``base_id`` is the model that it was trained from, on whatever branch that is: following it gives the ancestry.
+    ``copy_of_id`` is set where a branch began or was promoted: the version is another branch's model under its own
+    name, with that one's base, plan and interval.
+    """
 
     __tablename__ = "models"
     id: Mapped[int] = mapped_column(primary_key=True)
     federation: Mapped[str]
     branch: Mapped[str]
     version: Mapped[int]
-    base_version: Mapped[int | None]
+    base_id: Mapped[int | None] = mapped_column(ForeignKey("models.id"))
+    copy_of_id: Mapped[int | None] = mapped_column(ForeignKey("models.id"))
     digest: Mapped[str]
     path: Mapped[str]
     plan_id: Mapped[str]
@@ -163,9 +175,22 @@ class ModelRow(Base):
     committed_at: Mapped[dt.datetime]
     __table_args__ = (UniqueConstraint("federation", "branch", "version"),)
 
+    @property
+    def name(self) -> str:
+        """The version as people write it, such as ``main@12``."""
+        return f"{self.branch}@{self.version}"
+
+    @property
+    def trained_on(self) -> str:
+        """The branch whose round made it; another than ``branch`` where that one began or was promoted."""
+        return self.plan_id.split("/")[1]
+
 
 class HeadMove(Base):
-    """A branch's head, move by move; ``sent_at`` is empty until Kafka has the move (an outbox)."""
+    """A branch's head, move by move; ``sent_at`` is empty until Kafka has the move (an outbox).
+
+    ``reason`` is ``committed``, ``branched``, ``promoted`` or ``rolled back``; ``moved_by`` is a DAG run or a person.
+    """
 
     __tablename__ = "head_moves"
     federation: Mapped[str] = mapped_column(primary_key=True)
@@ -174,6 +199,7 @@ class HeadMove(Base):
     version: Mapped[int]
     plan_id: Mapped[str]
     reason: Mapped[str]
+    moved_by: Mapped[str]
     moved_at: Mapped[dt.datetime]
     sent_at: Mapped[dt.datetime | None]
 

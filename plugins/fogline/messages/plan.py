@@ -33,10 +33,13 @@ class Interval(EventTimeSpan):
 
 
 class ModelReference(Message):
-    """A model that a plan names: ``base`` or ``candidate``, or the version that is scored."""
+    """A model that a plan names: ``base`` or ``candidate``, or the version that is scored.
+
+    ``version`` is as people write it (``main@12``); a candidate has none.
+    """
 
     name: str
-    version: int | None
+    version: str | None
     weights: BlockedVector
 
 

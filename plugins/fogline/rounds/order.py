@@ -13,23 +13,56 @@ from fogline.rounds.intervals import (
     interval_beginning,
     newest_complete_index,
 )
+from fogline.versions import Version
 
 
 @dataclass(frozen=True)
 class ChainLink:
-    """A version on the head's ancestry; version 0 has no interval."""
+    """A version on the head's ancestry; version 0 has no interval.
 
-    version: int
+    Attributes
+    ----------
+    trained_on
+        The branch whose round made it.
+    """
+
+    version: Version
     interval_index: int | None
+    trained_on: str
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The interval of a round, the version it starts from, and whether that interval is on the chain already."""
+    """What a round trains.
+
+    Attributes
+    ----------
+    base
+        The version it starts from.
+    is_on_chain
+        Whether the interval has a model already, so that the round recomputes and compares.
+    left_out
+        Intervals between the head's and this one that were never announced; only a live run leaves out any.
+    """
 
     interval: Interval
-    base_version: int
+    base: Version
     is_on_chain: bool
+    left_out: tuple[int, ...] = ()
+
+
+class OutOfOrder(RoundRefused):
+    """The interval would leave a gap.
+
+    Attributes
+    ----------
+    needed
+        The interval that the branch needs first.
+    """
+
+    def __init__(self, message: str, needed: Interval) -> None:
+        super().__init__(message)
+        self.needed = needed
 
 
 def requested_interval(
@@ -37,6 +70,7 @@ def requested_interval(
     *,
     manual_start: dt.datetime | None,
     run_start: dt.datetime | None,
+    run_end: dt.datetime | None,
 ) -> Interval | None:
     """Return the interval that a run asks for, or None for "the first untrained one".
 
@@ -44,12 +78,25 @@ def requested_interval(
     ----------
     manual_start
         What a person put into the form.
-    run_start
-        The data interval's start of a scheduled or backfilled run. A manual run has none that means anything: the UI
-        fills in the present moment.
+    run_start, run_end
+        The data interval of a scheduled or backfilled run. A manual run has none that means anything: the UI fills in
+        the present moment.
+
+    Raises
+    ------
+    RoundRefused
+        The interval is not one of the federation's grid.
     """
     start = manual_start or run_start
-    return None if start is None else interval_beginning(federation, start.astimezone(dt.UTC))
+    if start is None:
+        return None
+    interval = interval_beginning(federation, start.astimezone(dt.UTC))
+    if manual_start is None and run_end is not None and run_end != interval.end:
+        raise RoundRefused(
+            f"the run's data interval of {run_end - start} from {start:%Y-%m-%d %H:%M} UTC is not one of the "
+            f"federation's, which are {federation.interval} long; the interval that begins there is {interval}"
+        )
+    return interval
 
 
 def choose(
@@ -68,7 +115,7 @@ def choose(
     chain
         The head's ancestry, from version 0 to the head.
     ended
-        Intervals after the head whose rounds ended without a model (skipped or refused).
+        Intervals after the head whose rounds ended without a model (skipped, refused or failed).
     requested
         The interval asked for; None takes the first untrained one.
     is_live
@@ -77,7 +124,9 @@ def choose(
     Raises
     ------
     RoundRefused
-        There is no head; or the interval is before the head and off the chain, leaves a gap, or is not over yet.
+        There is no head; or the interval is before the head and off the chain, or is not over yet.
+    OutOfOrder
+        The interval would leave a gap.
     """
     if not chain:
         raise RoundRefused(
@@ -85,28 +134,41 @@ def choose(
         )
     for base, link in itertools.pairwise(chain):
         if requested and link.interval_index == requested.index:
-            return Choice(requested, base.version, is_on_chain=True)
+            return _recompute(federation, requested, base, link)
     head = chain[-1]
     first = -1 if head.interval_index is None else head.interval_index
     due = next(index for index in range(first + 1, first + len(ended) + 2) if index not in ended)
     interval = requested or interval_at(federation, due)
-    if not (is_live and interval.index > due):
-        _refuse_wrong_order(federation, interval, first, due)
+    left_out = tuple(index for index in range(due, interval.index) if index not in ended)
+    if left_out and not is_live:
+        raise _gap(federation, interval, left_out[0])
+    if interval.index <= first:
+        raise _behind(federation, interval, first, due)
     if interval.index > newest_complete_index(federation, now):
         raise RoundRefused(f"interval {interval.index} ({interval}) is not over yet; run it after its end")
-    return Choice(interval, head.version, is_on_chain=False)
+    return Choice(interval, head.version, is_on_chain=False, left_out=left_out)
 
 
-def _refuse_wrong_order(federation: Federation, interval: Interval, first: int, due: int) -> None:
-    needed = f"the next one is {due} ({interval_at(federation, due)})"
-    if interval.index <= first:
-        at = interval_at(federation, first)
+def _recompute(federation: Federation, interval: Interval, base: ChainLink, link: ChainLink) -> Choice:
+    if link.trained_on != federation.branch:
         raise RoundRefused(
-            f"{federation.branch} is at interval {first} ({at}); interval {interval.index} is before it and has no "
-            f"model on the chain; {needed}"
+            f"interval {interval.index} ({interval}) of {federation.branch} was trained on {link.trained_on}; "
+            f"recompute it there, with that branch's DAG"
         )
-    if interval.index > due:
-        raise RoundRefused(
-            f"interval {interval.index} would leave a gap: {federation.branch} needs interval {due} "
-            f"({interval_at(federation, due)}) first; run that one"
-        )
+    return Choice(interval, base.version, is_on_chain=True)
+
+
+def _behind(federation: Federation, interval: Interval, first: int, due: int) -> RoundRefused:
+    return RoundRefused(
+        f"{federation.branch} is at interval {first} ({interval_at(federation, first)}); interval {interval.index} is "
+        f"before it and has no model on the chain; the next one is {due} ({interval_at(federation, due)})"
+    )
+
+
+def _gap(federation: Federation, interval: Interval, due: int) -> OutOfOrder:
+    needed = interval_at(federation, due)
+    return OutOfOrder(
+        f"interval {interval.index} would leave a gap: {federation.branch} needs interval {due} ({needed}) first; "
+        "run that one",
+        needed,
+    )

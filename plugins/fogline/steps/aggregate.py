@@ -5,8 +5,12 @@ from fogline.ledger.plans import PlanKey, newest_plan, seal_of
 from fogline.ledger.schema import ResultRow
 from fogline.messages.base import MAX_STORED_BYTES
 from fogline.messages.seal import Result, Seal
-from fogline.rounds.errors import RoundRefused
+from fogline.rounds.errors import RoundOver, RoundRefused
 from fogline.steps.services import Services, utc_now
+
+
+class NoCandidate(RoundOver):
+    """The aggregation ended without a candidate; the global model is unchanged."""
 
 
 def seal_path(plan_id: str) -> str:
@@ -75,13 +79,26 @@ def recorded_result(services: Services, plan_id: str) -> Result:
     Raises
     ------
     RoundRefused
-        Nothing was recorded, or the aggregation ended without a candidate.
+        Nothing was recorded.
+    NoCandidate
+        The aggregation ended without a candidate.
     """
     with services.ledger.transaction() as session:
         row = session.get(ResultRow, plan_id)
     if row is None:
         raise RoundRefused(f"plan {plan_id} has no result; clear aggregate_weights with everything after it")
     result = Result.from_bytes(row.body.encode(), MAX_STORED_BYTES)
+    return require_candidate(result)
+
+
+def require_candidate(result: Result) -> Result:
+    """Return a result that has a candidate.
+
+    Raises
+    ------
+    NoCandidate
+        It has none; says why in one sentence.
+    """
     if result.candidate is None:
-        raise RoundRefused(f"plan {plan_id} ended without a candidate: {result.reason}")
+        raise NoCandidate(f"no candidate: {result.reason}")
     return result

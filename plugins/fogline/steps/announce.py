@@ -14,28 +14,30 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fogline import model as model_files
-from fogline.federation.settings import Federation
+from fogline.federation.settings import Federation, Specification
 from fogline.kafka.publish import Publisher, Record
 from fogline.kafka.topics import MODEL_BLOBS, N_BLOBS_PARTITIONS, ROUND_PLANS
 from fogline.kafka.vectors import send_vector
 from fogline.ledger.plans import PlanKey, record_announcement, record_body, reserve_plan
+from fogline.ledger.schema import ModelRow
 from fogline.messages.plan import EventTimeSpan, Interval, ModelReference, Plan
 from fogline.model import GlobalModel
 from fogline.rounds.judge import PlanState
 from fogline.steps.services import Services
+from fogline.versions import Version
 
 
 @dataclass(frozen=True)
 class NamedModel:
     """A model that a plan names, with its version when it has one."""
 
-    version: int | None
+    version: Version | None
     model: GlobalModel
 
 
 @dataclass(frozen=True)
 class Draft:
-    """What is to be announced."""
+    """What is to be announced; ``specification`` is the one of an older plan that this one belongs to, if any."""
 
     purpose: str
     kind: Literal["train", "measure"]
@@ -48,6 +50,7 @@ class Draft:
     measure: Literal["scores", "statistics"] | None = None
     rows: Literal["all", "training", "held_out"] = "all"
     interval: Interval | None = None
+    specification: Specification | None = None
 
 
 def announce(
@@ -81,7 +84,7 @@ def _send_model(publisher: Publisher, plan_id: str, name: str, named: NamedModel
         named.model.parameters,
         N_BLOBS_PARTITIONS,
     )
-    return ModelReference(name=name, version=named.version, weights=weights)
+    return ModelReference(name=name, version=named.version and str(named.version), weights=weights)
 
 
 def _plan(
@@ -91,7 +94,7 @@ def _plan(
     references: tuple[ModelReference, ...],
     models: Mapping[str, NamedModel],
 ) -> Plan:
-    specification = federation.specification()
+    specification = draft.specification or federation.specification()
     return Plan(
         plan_id=plan_id,
         federation=federation.federation,
@@ -102,7 +105,7 @@ def _plan(
         rows=draft.rows,
         interval=draft.interval,
         window=draft.window,
-        members=tuple(federation.fogs),
+        members=tuple(specification.fogs),
         quorum=draft.quorum,
         grace_s=federation.round.grace_s,
         deadline_s=draft.deadline_s,
@@ -115,6 +118,15 @@ def _plan(
     )
 
 
-def load_version(services: Services, version: int | None, path: str) -> NamedModel:
-    """Load a model from the store by its path there."""
-    return NamedModel(version, model_files.from_bytes(services.store.read(path), path))
+def load_version(services: Services, row: ModelRow) -> NamedModel:
+    """Load a committed version from the store."""
+    return NamedModel(Version(row.branch, row.version), _load(services, row.path))
+
+
+def load_candidate(services: Services, path: str) -> NamedModel:
+    """Load a candidate, which has no version yet, by its path in the store."""
+    return NamedModel(None, _load(services, path))
+
+
+def _load(services: Services, path: str) -> GlobalModel:
+    return model_files.from_bytes(services.store.read(path), path)

@@ -22,7 +22,7 @@ from fogline.messages.base import MessageError
 from fogline.messages.close import CLOSE_KEY, Close
 from fogline.messages.seal import Seal
 from fogline.rounds.closing import Closing, closing
-from fogline.rounds.errors import RoundRefused
+from fogline.rounds.errors import RoundOver
 from fogline.rounds.judge import PlanState, Verdict, judge
 from fogline.steps.services import Services, utc_now
 
@@ -31,7 +31,7 @@ POLL_S = 0.25
 CLOSE_EVERY_S = 1.0
 
 
-class QuorumNotMet(RoundRefused):
+class QuorumNotMet(RoundOver):
     """Too few fogs were accepted before the plan closed."""
 
 

@@ -20,10 +20,10 @@ def send_head(services: Services, federation: Federation) -> Head | None:
         move = models.head_of(session, name, branch)
         if move is None:
             return None
-        row = models.version_of(session, name, branch, move.version)
+        row = models.model_of_head(session, move)
     publisher = Publisher(services.kafka)
     key = f"{name}/{branch}"
-    parameters = load_version(services, row.version, row.path).model.parameters
+    parameters = load_version(services, row).model.parameters
     weights = send_vector(publisher, GLOBAL_MODEL, f"{key}/block", parameters, n_partitions=1)
     head = Head(
         federation=name,

@@ -62,12 +62,12 @@ def commit_first_model(services: Services, federation: Federation, dag_run_id: s
     if chain:
         same = chain[0].digest == model.digest
         found = [] if same else [f"version 0 is {chain[0].digest[:12]}, this would be {model.digest[:12]}"]
-        return Publication("reproduced" if same else "differs", chain[0], found)
+        return Publication("reproduced" if same else "differs", chain[0], differences=found)
     path = f"models/{model.digest}.safetensors"
     services.store.write(path, model.to_bytes())
     with services.ledger.transaction() as session:
         new = models.NewModel(
-            base_version=None,
+            base_id=None,
             digest=model.digest,
             path=path,
             plan_id=seal.plan.plan_id,

@@ -3,17 +3,18 @@
 from typing import Literal
 
 from fogline.federation.settings import Federation
-from fogline.ledger import models
+from fogline.ledger import models, rounds
 from fogline.ledger.plans import PlanKey, newest_plan, seal_of
 from fogline.ledger.schema import EvaluationRow
 from fogline.messages.plan import EventTimeSpan, ModelReference
 from fogline.messages.seal import Seal
 from fogline.rounds.judge import PlanState
 from fogline.steps.aggregate import recorded_result, sealed_plan
-from fogline.steps.announce import Draft, announce, load_version
+from fogline.steps.announce import Draft, announce, load_candidate, load_version
 from fogline.steps.services import Services, utc_now
 from fogline.steps.train import training_key
 from fogline.sums import ScoreSums
+from fogline.versions import Version, parse_version
 
 
 def candidate_key(federation: Federation) -> PlanKey:
@@ -46,8 +47,10 @@ def announce_candidate(services: Services, federation: Federation, dag_run_id: s
     if state is not None:
         return state
     base = train.model_named("base")
+    assert base.version is not None
     with services.ledger.transaction() as session:
-        base_row = models.version_of(session, train.federation, train.branch, base.version or 0)
+        base_row = models.version_of(session, train.federation, parse_version(base.version))
+        round_row = rounds.round_of_run(session, train.federation, train.branch, dag_run_id)
     draft = Draft(
         purpose=candidate_key(federation).purpose,
         kind="measure",
@@ -58,12 +61,11 @@ def announce_candidate(services: Services, federation: Federation, dag_run_id: s
         deadline_s=federation.round.deadline_s,
         head_no=train.head_no,
         dag_run_id=dag_run_id,
+        round_id=round_row.id if round_row else None,
         interval=train.interval,
+        specification=train.specification,
     )
-    named = {
-        "base": load_version(services, base.version, base_row.path),
-        "candidate": load_version(services, None, candidate.path),
-    }
+    named = {"base": load_version(services, base_row), "candidate": load_candidate(services, candidate.path)}
     return announce(services, federation, draft, named)
 
 
@@ -88,12 +90,12 @@ def announce_evaluation(
     services: Services,
     federation: Federation,
     dag_run_id: str,
-    version: int | None,
+    version: Version | None,
     window: EventTimeSpan,
     rows: Literal["all", "training", "held_out"],
     deadline_s: float,
 ) -> PlanState:
-    """Ask the fogs to score one version (None: the head) over any window.
+    """Ask the federation's fogs to score one version, of any branch (None: the head), over any window.
 
     Raises
     ------
@@ -103,12 +105,8 @@ def announce_evaluation(
     name, branch = federation.federation, federation.branch
     with services.ledger.transaction() as session:
         head = models.head_of(session, name, branch)
-        row = models.version_of(
-            session,
-            name,
-            branch,
-            head.version if version is None and head else version or 0,
-        )
+        head_version = Version(branch, head.version if head else 0)
+        row = models.version_of(session, name, version or head_version)
     draft = Draft(
         purpose=evaluation_key(federation, dag_run_id).purpose,
         kind="measure",
@@ -120,12 +118,7 @@ def announce_evaluation(
         head_no=head.head_no if head else 0,
         dag_run_id=dag_run_id,
     )
-    return announce(
-        services,
-        federation,
-        draft,
-        {f"{branch}@{row.version}": load_version(services, row.version, row.path)},
-    )
+    return announce(services, federation, draft, {row.name: load_version(services, row)})
 
 
 def announce_statistics(

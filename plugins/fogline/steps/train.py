@@ -1,22 +1,59 @@
 """Open a round and announce its training plan."""
 
 import datetime as dt
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
+
+from sqlalchemy.orm import Session
 
 from fogline.federation.settings import Federation
 from fogline.ledger import models, rounds
 from fogline.ledger.plans import PlanKey
+from fogline.ledger.schema import ModelRow
 from fogline.messages.plan import Interval
-from fogline.rounds.intervals import training_window
+from fogline.rounds.errors import RoundBusy
+from fogline.rounds.fit import require_fit
+from fogline.rounds.intervals import interval_at, training_window
 from fogline.rounds.judge import PlanState
-from fogline.rounds.order import ChainLink, Choice, choose
+from fogline.rounds.order import ChainLink, Choice, OutOfOrder, choose
 from fogline.steps.announce import Draft, announce, load_version
+from fogline.steps.branches import begin_branch
 from fogline.steps.head import send_unsent_head
 from fogline.steps.services import Services, utc_now
+from fogline.versions import Version
 
-# Beyond the two deadlines: starting tasks, the aggregation job, the commit.
+# Beyond the two deadlines and the time for an approval: starting tasks, the aggregation job, the commit.
 ROUND_SLACK_S = 900.0
+
+
+class OtherRuns(Protocol):
+    """What a round must know of the other runs of its DAG."""
+
+    def has_ended(self, dag_run_id: str) -> bool:
+        """Tell whether a run is over, in whatever way."""
+
+    def is_running(self, interval_start: dt.datetime) -> bool:
+        """Tell whether the run of an interval is under way."""
+
+    def is_coming(self, interval_starts: list[dt.datetime]) -> bool:
+        """Tell whether the run of one of some intervals is under way or queued."""
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What a DAG run asks of its round.
+
+    Attributes
+    ----------
+    interval
+        The interval asked for; None takes the one chosen by this run before, else the first untrained one.
+    is_live
+        Whether the run is one of the live schedule; see `choose`.
+    """
+
+    dag_run_id: str
+    interval: Interval | None
+    is_live: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,35 +75,20 @@ def training_key(federation: Federation) -> PlanKey:
     return PlanKey(federation.federation, federation.branch, training_purpose(federation.branch))
 
 
-def announce_round(
-    services: Services,
-    federation: Federation,
-    dag_run_id: str,
-    requested: Interval | None,
-    has_failed: Callable[[str], bool],
-    *,
-    is_live: bool = False,
-) -> OpenRound:
+def announce_round(services: Services, federation: Federation, request: RunRequest, others: OtherRuns) -> OpenRound:
     """Choose the interval, open the round (the branch's lock) and announce the training plan.
-
-    Parameters
-    ----------
-    requested
-        The interval asked for; None takes the one chosen by this run before, else the first untrained one.
-    has_failed
-        Tells of another DAG run whether it has failed, so that its open round may be ended.
-    is_live
-        Whether the run is one of the live schedule; see `choose`.
 
     Raises
     ------
     RoundRefused
         The interval can't be trained; names the one that can.
     RoundBusy
-        Another run holds the branch.
+        Another run holds the branch, or will train an interval before this one.
     """
-    opened = _open(services, federation, dag_run_id, requested, has_failed, is_live)
+    opened = _open(services, federation, request, others)
     choice = opened.choice
+    base = load_version(services, opened.base)
+    require_fit(base.model.specification, federation, opened.base.name)
     send_unsent_head(services, federation)
     draft = Draft(
         purpose=training_purpose(federation.branch),
@@ -75,11 +97,10 @@ def announce_round(
         quorum=federation.quorum,
         deadline_s=federation.round.deadline_s,
         head_no=opened.head_no,
-        dag_run_id=dag_run_id,
+        dag_run_id=request.dag_run_id,
         round_id=opened.round_id,
         interval=choice.interval,
     )
-    base = load_version(services, choice.base_version, opened.base_path)
     return OpenRound(choice, announce(services, federation, draft, {"base": base}), opened.ended_before)
 
 
@@ -90,34 +111,54 @@ class _Opened:
     choice: Choice
     round_id: int
     head_no: int
-    base_path: str
+    base: ModelRow
     ended_before: str | None
 
 
-def _open(
-    services: Services,
-    federation: Federation,
-    dag_run_id: str,
-    requested: Interval | None,
-    has_failed: Callable[[str], bool],
-    is_live: bool,
-) -> _Opened:
+def _open(services: Services, federation: Federation, request: RunRequest, others: OtherRuns) -> _Opened:
     now = utc_now()
     name, branch = federation.federation, federation.branch
     with services.ledger.transaction() as session:
-        ended = rounds.free_branch(session, name, branch, dag_run_id, now, has_failed)
-        own = rounds.round_of_run(session, name, branch, dag_run_id)
-        links = [ChainLink(row.version, row.interval_index) for row in models.chain_of(session, name, branch)]
-        head_index = links[-1].interval_index if links else None
-        skipped = rounds.intervals_ended_after(session, name, branch, -1 if head_index is None else head_index)
-        if own is not None:
-            # A run keeps the interval that it chose first, however often its tasks are cleared.
-            requested = Interval(index=own.interval_index, start=own.interval_start, end=own.interval_end)
-            skipped -= {own.interval_index}
-        choice = choose(federation, links, skipped, requested, now, is_live=is_live)
-        closes_by = now + dt.timedelta(seconds=2 * federation.round.deadline_s + ROUND_SLACK_S)
-        opened = rounds.open_round(session, name, branch, dag_run_id, choice.interval, now, closes_by)
+        begin_branch(session, federation, request.dag_run_id, now)
+        ended = rounds.free_branch(session, name, branch, request.dag_run_id, now, others.has_ended)
+        choice = _choose(session, federation, request, others, now)
+        base = models.version_of(session, name, choice.base)
         head = models.head_of(session, name, branch)
-        base = models.version_of(session, name, branch, choice.base_version)
+        head_no = head.head_no if head else 0
+        closes_by = now + _longest_round(federation)
+        opened = rounds.open_round(session, name, branch, request.dag_run_id, choice.interval, head_no, now, closes_by)
     ended_before = f"run {ended.dag_run_id} (interval {ended.interval_index})" if ended else None
-    return _Opened(choice, opened.id, head.head_no if head else 0, base.path, ended_before)
+    return _Opened(choice, opened.id, head_no, base, ended_before)
+
+
+def _longest_round(federation: Federation) -> dt.timedelta:
+    approval = federation.promotion.approval
+    approval_s = approval.timeout_s if approval else 0.0
+    return dt.timedelta(seconds=2 * federation.round.deadline_s + approval_s + ROUND_SLACK_S)
+
+
+def _choose(
+    session: Session, federation: Federation, request: RunRequest, others: OtherRuns, now: dt.datetime
+) -> Choice:
+    name, branch = federation.federation, federation.branch
+    links = [
+        ChainLink(Version(row.branch, row.version), row.interval_index, row.trained_on)
+        for row in models.chain_of(session, name, branch)
+    ]
+    head_index = links[-1].interval_index if links else None
+    ended = rounds.intervals_ended_after(session, name, branch, -1 if head_index is None else head_index)
+    own = rounds.round_of_run(session, name, branch, request.dag_run_id)
+    requested = request.interval
+    if own is not None:
+        # A run keeps the interval that it chose first, however often its tasks are cleared.
+        requested = Interval(index=own.interval_index, start=own.interval_start, end=own.interval_end)
+        ended -= {own.interval_index}
+    try:
+        choice = choose(federation, links, ended, requested, now, is_live=request.is_live)
+    except OutOfOrder as gap:
+        if others.is_running(gap.needed.start):
+            raise RoundBusy(f"{gap}; its run is under way, so this task waits for it") from gap
+        raise
+    if choice.left_out and others.is_coming([interval_at(federation, index).start for index in choice.left_out]):
+        raise RoundBusy(f"runs of intervals before {choice.interval.index} are under way or queued; this task waits")
+    return choice

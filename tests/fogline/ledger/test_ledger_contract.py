@@ -17,6 +17,7 @@ from fogline.ledger.plans import PlanKey
 from fogline.rounds.errors import RoundBusy
 from fogline.rounds.intervals import interval_at
 from fogline.rounds.judge import Verdict
+from fogline.versions import Version
 from tests.support.federations import small_federation
 from tests.support.plans import train_plan, update
 
@@ -52,11 +53,11 @@ def federation(tmp_path: Path) -> Federation:
 
 def open_round(ledger: Ledger, federation: Federation, run: str, index: int = 0) -> int:
     with ledger.transaction() as session:
-        return rounds.open_round(session, "small", "main", run, interval_at(federation, index), NOW, LATER).id
+        return rounds.open_round(session, "small", "main", run, interval_at(federation, index), 0, NOW, LATER).id
 
 
-def new_model(plan_id: str, base_version: int | None = None, index: int | None = None) -> models.NewModel:
-    return models.NewModel(base_version, f"digest-{index}", "path", plan_id, "run", index, 10)
+def new_model(plan_id: str, base_id: int | None = None, index: int | None = None) -> models.NewModel:
+    return models.NewModel(base_id, f"digest-{index}", "path", plan_id, "run", index, 10)
 
 
 def announced(ledger: Ledger, federation: Federation, run: str = "run") -> str:
@@ -162,17 +163,19 @@ def test_the_cursor_never_goes_back(ledger: Ledger) -> None:
 
 
 def test_versions_form_a_chain_from_zero_to_the_head(ledger: Ledger, federation: Federation) -> None:
-    for head_no, (base, index) in enumerate([(None, None), (0, 0), (1, 1)]):
+    base = None
+    for head_no, index in enumerate([None, 0, 1]):
         plan_id = announced(ledger, federation)
         with ledger.transaction() as session:
-            models.commit_version(session, "small", "main", new_model(plan_id, base, index), head_no, NOW)
+            row = models.commit_version(session, "small", "main", new_model(plan_id, base, index), head_no, NOW)
+            base = row.id
     with ledger.transaction() as session:
         chain = models.chain_of(session, "small", "main")
         assert [(row.version, row.interval_index) for row in chain] == [(0, None), (1, 0), (2, 1)]
         link = models.link_of_interval(chain, 1)
         assert link is not None and link.version == 2
         with pytest.raises(LedgerError, match="main@7 does not exist; the newest version is main@2"):
-            models.version_of(session, "small", "main", 7)
+            models.version_of(session, "small", Version("main", 7))
 
 
 def test_a_commit_is_fenced_by_head_number_and_plan(ledger: Ledger, federation: Federation) -> None:
@@ -180,10 +183,10 @@ def test_a_commit_is_fenced_by_head_number_and_plan(ledger: Ledger, federation: 
     with ledger.transaction() as session:
         models.commit_version(session, "small", "main", new_model(old), 0, NOW)
     with ledger.transaction() as session, pytest.raises(LedgerError, match="has moved 1 times"):
-        models.commit_version(session, "small", "main", new_model(old, 0, 0), 0, NOW)
+        models.commit_version(session, "small", "main", new_model(old, None, 0), 0, NOW)
     announced(ledger, federation)
     with ledger.transaction() as session, pytest.raises(LedgerError, match="was superseded"):
-        models.commit_version(session, "small", "main", new_model(old, 0, 0), 1, NOW)
+        models.commit_version(session, "small", "main", new_model(old, None, 0), 1, NOW)
     with ledger.transaction() as session:
         assert len(models.chain_of(session, "small", "main")) == 1
 

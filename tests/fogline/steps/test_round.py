@@ -18,7 +18,8 @@ from tests.support.rounds import aggregate_in_numpy, collect, evaluate, initiali
 def chain(cloud: Cloud) -> list[tuple[int, int | None, int | None]]:
     with cloud.services.ledger.transaction() as session:
         rows = models.chain_of(session, cloud.federation.federation, "main")
-        return [(row.version, row.base_version, row.interval_index) for row in rows]
+        versions = {row.id: row.version for row in rows}
+        return [(row.version, versions.get(row.base_id), row.interval_index) for row in rows]
 
 
 def heads(cloud: Cloud) -> list[Head]:
@@ -100,7 +101,7 @@ def test_a_head_that_moved_meanwhile_fences_the_commit(cloud: Cloud) -> None:
     aggregate_in_numpy(cloud, collect(cloud, opened.state), [1.0, 2.0])
     evaluate(cloud, "r0")
     with cloud.services.ledger.transaction() as session:
-        new = models.NewModel(0, "other", "path", opened.state.plan.plan_id, "other", 7, 1)
+        new = models.NewModel(None, "other", "path", opened.state.plan.plan_id, "other", 7, 1)
         models.commit_version(session, cloud.federation.federation, "main", new, 1, opened.choice.interval.end)
     with pytest.raises(LedgerError, match="has moved 1 times"):
         publish_candidate(cloud.services, cloud.federation, "r0")

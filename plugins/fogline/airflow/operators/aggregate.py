@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, cast
 from airflow.providers.apache.spark.hooks.spark_connect import SparkConnectHook
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException
 
 from fogline.airflow.connections import SPARK, SPARK_CONNECT, open_services, require_connection
 from fogline.airflow.failures import airflow_failures
@@ -16,7 +15,8 @@ from fogline.federation.settings import Federation
 from fogline.kafka.clients import BOOTSTRAP_VARIABLE
 from fogline.messages.seal import Result, Seal
 from fogline.rounds.tables import contributions_table
-from fogline.steps.aggregate import record_result, sealed_plan
+from fogline.steps.aggregate import record_result, require_candidate, sealed_plan
+from fogline.steps.ending import ending_round
 from fogline.steps.services import Services
 from fogline.steps.train import training_key
 
@@ -35,19 +35,20 @@ class AggregatesRound(FederationTask):
         """Return the seal to aggregate."""
         return sealed_plan(services, training_key(self.federation), run_id_of(context), "collect_weights")
 
-    def finish(self, services: Services, seal: Seal, log: "Logger") -> None:
+    def finish(self, services: Services, seal: Seal, context: Any, log: "Logger") -> None:
         """Record the result and say what came of it.
 
         Raises
         ------
-        AirflowFailException
-            There is no candidate: the global model stays as it is.
+        NoCandidate
+            The global model stays as it is.
         """
-        result: Result = record_result(services, seal)
-        log_lines(log, contributions_table(result))
-        if result.candidate is None:
-            raise AirflowFailException(f"No candidate: {result.reason}. The global model is unchanged.")
-        log.info("Candidate %s from %d examples", result.candidate.digest[:12], result.candidate.n_examples)
+        with ending_round(services, self.federation, run_id_of(context)):
+            result: Result = record_result(services, seal)
+            log_lines(log, contributions_table(result))
+            candidate = require_candidate(result).candidate
+        assert candidate is not None
+        log.info("Candidate %s from %d examples", candidate.digest[:12], candidate.n_examples)
 
 
 class AggregateBySparkSubmit(AggregatesRound, SparkSubmitOperator):
@@ -72,7 +73,7 @@ class AggregateBySparkSubmit(AggregatesRound, SparkSubmitOperator):
         }
         super().execute(context)
         with airflow_failures():
-            self.finish(services, seal, self.log)
+            self.finish(services, seal, context, self.log)
 
 
 class AggregateOnSparkConnect(AggregatesRound, FederationOperator):
@@ -95,7 +96,7 @@ class AggregateOnSparkConnect(AggregatesRound, FederationOperator):
                 run(session, services.store, seal.plan.plan_id, services.kafka)
             finally:
                 session.stop()
-            self.finish(services, seal, self.log)
+            self.finish(services, seal, context, self.log)
 
 
 def aggregate_weights(federation: Federation, **kwargs: Any) -> BaseOperator:

@@ -6,9 +6,10 @@ from typing import Any
 from fogline.airflow.connections import open_services
 from fogline.airflow.failures import airflow_failures
 from fogline.airflow.operators.task import FederationOperator, describe, log_lines, run_id_of
-from fogline.messages.plan import Interval
 from fogline.rounds.order import requested_interval
-from fogline.steps.train import announce_round
+from fogline.steps.train import RunRequest, announce_round
+
+ENDED_STATES = ("success", "failed")
 
 
 class AnnounceRound(FederationOperator):
@@ -26,14 +27,11 @@ class AnnounceRound(FederationOperator):
             opened = announce_round(
                 open_services(),
                 self.federation,
-                run_id_of(context),
-                self._requested(context),
-                lambda run_id: _has_failed(context, run_id),
-                is_live=context["dag_run"].run_type == "scheduled",
+                self._request(context),
+                RunsOfDag(context["ti"], context["dag"].dag_id),
             )
         plan, choice = opened.state.plan, opened.choice
-        base = f"{plan.branch}@{choice.base_version}"
-        self.log.info("Round for interval %d (%s) on %s", choice.interval.index, choice.interval, base)
+        self.log.info("Round for interval %d (%s) on %s", choice.interval.index, choice.interval, choice.base)
         if opened.ended_before:
             self.log.warning(
                 "The open round of %s was ended as skipped: that run failed or ran out", opened.ended_before
@@ -41,19 +39,44 @@ class AnnounceRound(FederationOperator):
         if choice.is_on_chain:
             self.log.info("This interval has a model already: the round recomputes and compares, and publishes nothing")
         log_lines(self.log, describe(plan))
-        return {"plan_id": plan.plan_id, "interval": choice.interval.model_dump(mode="json"), "base": base}
+        return {"plan_id": plan.plan_id, "interval": choice.interval.model_dump(mode="json"), "base": str(choice.base)}
 
-    def _requested(self, context: Any) -> Interval | None:
+    def _request(self, context: Any) -> RunRequest:
         dag_run = context["dag_run"]
-        is_manual = dag_run.run_type == "manual"
-        form = context["params"].get("interval_start") if is_manual else None
+        # A run by hand, by an asset or by another DAG has no data interval that means anything.
+        has_interval = dag_run.run_type in ("scheduled", "backfill")
+        form = None if has_interval else context["params"].get("interval_start")
         manual_start = dt.datetime.fromisoformat(form) if form else None
         if manual_start is not None and manual_start.tzinfo is None:
             manual_start = manual_start.replace(tzinfo=dt.UTC)
-        run_start = None if is_manual else dag_run.data_interval_start
-        return requested_interval(self.federation, manual_start=manual_start, run_start=run_start)
+        interval = requested_interval(
+            self.federation,
+            manual_start=manual_start,
+            run_start=dag_run.data_interval_start if has_interval else None,
+            run_end=dag_run.data_interval_end if has_interval else None,
+        )
+        return RunRequest(run_id_of(context), interval, is_live=dag_run.run_type == "scheduled")
 
 
-def _has_failed(context: Any, run_id: str) -> bool:
-    state = context["ti"].get_dagrun_state(dag_id=context["dag"].dag_id, run_id=run_id)
-    return state is None or state == "failed"
+class RunsOfDag:
+    """The other runs of a DAG, asked of Airflow through the running task."""
+
+    def __init__(self, task_instance: Any, dag_id: str) -> None:
+        self._task_instance, self._dag_id = task_instance, dag_id
+
+    def has_ended(self, dag_run_id: str) -> bool:
+        """Tell whether a run is over; one that was deleted is."""
+        state = self._task_instance.get_dagrun_state(dag_id=self._dag_id, run_id=dag_run_id)
+        return state is None or state in ENDED_STATES
+
+    def is_running(self, interval_start: dt.datetime) -> bool:
+        """Tell whether the run of an interval is under way."""
+        return self._count([interval_start], ["running"])
+
+    def is_coming(self, interval_starts: list[dt.datetime]) -> bool:
+        """Tell whether the run of one of some intervals is under way or queued."""
+        return self._count(interval_starts, ["running", "queued"])
+
+    def _count(self, interval_starts: list[dt.datetime], states: list[str]) -> bool:
+        found = self._task_instance.get_dr_count(dag_id=self._dag_id, logical_dates=interval_starts, states=states)
+        return bool(found)

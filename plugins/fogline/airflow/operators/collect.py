@@ -17,6 +17,7 @@ from fogline.rounds.judge import PlanState, Verdict
 from fogline.rounds.tables import text_table
 from fogline.steps.aggregate import hand_over
 from fogline.steps.collect import Collector
+from fogline.steps.ending import ending_round
 from fogline.steps.services import Services
 from fogline.steps.train import training_key
 
@@ -54,7 +55,8 @@ class CollectAnswers(FederationTask, BaseSensorOperator):
             state = self.plan_of(services, federation, dag_run_id)
             collector = Collector(services, state)
             try:
-                seal = collector.poll_for(POLL_S)
+                with ending_round(services, federation, dag_run_id):
+                    seal = collector.poll_for(POLL_S)
             finally:
                 for judged in collector.judged:
                     self.log.info("%s", _line(judged))

@@ -1,14 +1,47 @@
-"""Publish the candidate."""
+"""Publish the candidate, after a person has approved it where the federation asks for that."""
 
+import datetime as dt
 from typing import Any
 
+from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from fogline.airflow.connections import open_services
 from fogline.airflow.failures import airflow_failures
-from fogline.airflow.operators.task import FederationOperator, log_lines, run_id_of
-from fogline.steps.publish import Publication, publish_candidate
+from fogline.airflow.operators.task import FederationOperator, FederationTask, log_lines, run_id_of
+from fogline.federation.settings import Approval
+from fogline.steps.publish import Publication, approval_question, publish_candidate
+
+APPROVAL_TASK = "approve_candidate"
+CHOICES = {"publish": "Publish", "refuse": "Refuse"}
+
+
+class ApproveCandidate(FederationTask, HITLOperator):
+    """Ask a person whether to publish the candidate; asks nobody when there is nothing to decide."""
+
+    ui_color = "#fff2cc"
+
+    def __init__(self, *, federation_file: str, approval: Approval, **kwargs: Any) -> None:
+        super().__init__(
+            subject="Publish this round's candidate?",
+            options=list(CHOICES.values()),
+            defaults=CHOICES[approval.default],
+            response_timeout=dt.timedelta(seconds=approval.timeout_s),
+            **kwargs,
+        )
+        self.federation_file = federation_file
+
+    def execute(self, context: Any) -> Any:
+        """Ask, with the scores."""
+        with airflow_failures():
+            question = approval_question(open_services(), self.federation, run_id_of(context))
+        if question is None:
+            self.log.info("Nothing to approve: the gate refuses the candidate, or the round only compares")
+            return None
+        self.log.info("%s Without an answer: %s", question, ", ".join(self.defaults or ()))
+        self.body = question
+        return super().execute(context)
 
 
 class PublishGlobalModel(FederationOperator):
@@ -17,10 +50,23 @@ class PublishGlobalModel(FederationOperator):
     ui_color = "#fce5cd"
 
     def execute(self, context: Any) -> dict[str, Any]:
-        """Publish, or compare with what is on the chain."""
+        """Publish, compare with what is on the chain, or record the refusal."""
+        federation, run_id = self.federation, run_id_of(context)
         with airflow_failures():
-            publication = publish_candidate(open_services(), self.federation, run_id_of(context))
+            publication = publish_candidate(open_services(), federation, run_id, _refused_by(context))
+        if publication.outcome == "refused":
+            ended = AirflowSkipException if federation.promotion.on_refusal == "skip" else AirflowFailException
+            self.log.warning("Refused: %s. %s stays the global model", publication.reason, publication.model.name)
+            raise ended(f"Refused: {publication.reason}")
         return tell(self, publication)
+
+
+def _refused_by(context: Any) -> str | None:
+    answer = context["ti"].xcom_pull(task_ids=APPROVAL_TASK)
+    if not answer or answer["chosen_options"] != [CHOICES["refuse"]]:
+        return None
+    user = answer["responded_by_user"]
+    return f"{user['name']}, who was asked" if user else "default, because nobody answered in time"
 
 
 def tell(task: BaseOperator, publication: Publication) -> dict[str, Any]:
@@ -32,12 +78,14 @@ def tell(task: BaseOperator, publication: Publication) -> dict[str, Any]:
         Outcome, version and digest, for the XCom.
     """
     row = publication.model
-    name = f"{row.branch}@{row.version} ({row.digest[:12]})"
+    name = f"{row.name} ({row.digest[:12]})"
     if publication.outcome == "differs":
         log_lines(task.log, "\n".join(publication.differences))
         raise AirflowFailException(
             f"Recomputed, and it differs from {name}; nothing was published. See the lines above"
         )
+    if publication.reason:
+        task.log.info("Gate: %s", publication.reason)
     done = "published" if publication.outcome == "committed" else "reproduced to the byte; nothing to publish"
     task.log.info("%s %s", name, done)
     return {"outcome": publication.outcome, "version": row.version, "digest": row.digest}
