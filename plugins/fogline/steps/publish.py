@@ -49,14 +49,14 @@ class Publication:
 
 
 def publish_candidate(
-    services: Services, federation: Federation, dag_run_id: str, refused_by: str | None = None
+    services: Services, federation: Federation, dag_run_id: str, refusal: str | None = None
 ) -> Publication:
     """Commit the run's candidate as the next version, or compare it with the one on the chain.
 
     Parameters
     ----------
-    refused_by
-        Who refused the candidate when asked for approval.
+    refusal
+        How approval was refused: by whom, or because nobody answered.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def publish_candidate(
     train = sealed_plan(services, training_key(federation), dag_run_id, "collect_weights")
     result = recorded_result(services, train.plan.plan_id)
     measured = _evaluation(services, federation, dag_run_id, result)
-    gate = GateDecision(False, f"refused by {refused_by}") if refused_by else gate_decision(federation, measured)
+    gate = GateDecision(False, f"refused {refusal}") if refusal else gate_decision(federation, measured)
     publication = _commit_or_compare(services, dag_run_id, train, result, measured, gate)
     send_head(services, federation)
     return publication

@@ -70,7 +70,7 @@ def test_a_person_may_refuse_what_the_gate_lets_through(cloud: Cloud) -> None:
     evaluate(cloud, "r0")
     question = approval_question(cloud.services, cloud.federation, "r0")
     assert question is not None and "interval 0" in question and "RMSE 2 → 1 (-50.0 %)" in question
-    publication = publish_candidate(cloud.services, cloud.federation, "r0", refused_by="ada")
+    publication = publish_candidate(cloud.services, cloud.federation, "r0", refusal="by ada")
     assert publication.outcome == "refused"
     assert outcome(cloud, "r0") == ("refused", "refused by ada")
     assert head(cloud)[0] == 0
