@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from fogline.federation.settings import Federation
 from fogline.ledger import models, rounds
-from fogline.ledger.plans import newest_plan, seal_of
+from fogline.ledger.plans import lock_plan, newest_plan, seal_of
 from fogline.ledger.schema import ModelRow
 from fogline.messages.seal import Result, Seal
 from fogline.rounds.differences import differences
@@ -120,6 +120,8 @@ def _commit_or_compare(
     now = utc_now()
     assert train.plan.interval is not None and result.candidate is not None
     with services.ledger.transaction() as session:
+        # A retry may run beside its lost predecessor: the second one must find what the first has committed.
+        lock_plan(session, train.plan.plan_id)
         round_row = rounds.round_of_run(session, name, branch, dag_run_id)
         assert round_row is not None
         link = models.link_of_interval(models.chain_of(session, name, branch), train.plan.interval.index)
