@@ -84,11 +84,13 @@ def aggregate_in_numpy(cloud: Cloud, seal: Seal, parameters: list[float]) -> Res
 
 
 def evaluate(cloud: Cloud, run: str) -> Seal:
-    """Have the stand-ins score the candidate."""
+    """Have the stand-ins score the candidate, and record what they say."""
     state = measure.announce_candidate(cloud.services, cloud.federation, run)
     for fog in (cloud.fog_a, cloud.fog_b):
         fog.scores(state.plan, {"base": 2.0, "candidate": 1.0})
-    return collect(cloud, state)
+    seal = collect(cloud, state)
+    measure.record_evaluation(cloud.services, seal)
+    return seal
 
 
 def whole_round(cloud: Cloud, run: str, parameters: list[float], requested: Interval | None = None) -> Publication:
