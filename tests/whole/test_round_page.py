@@ -12,6 +12,7 @@ from tests.support.farm import ROUNDS, Farm
 
 pytestmark = pytest.mark.timeout(600)
 COOKIE = "_token"
+TASKS = ("announce_round", "collect_weights", "aggregate_weights", "evaluate_candidate", "publish_global_model")
 
 
 @pytest.fixture(scope="module")
@@ -90,13 +91,7 @@ def test_the_tasks_and_the_run_of_a_round_lead_to_its_page(
 ) -> None:
     header = {"Authorization": f"Bearer {token}"}
     run = f"/api/v2/dags/{ROUNDS}/dagRuns/{quote(run_id, safe='')}"
-    for task in (
-        "announce_round",
-        "collect_weights",
-        "aggregate_weights",
-        "evaluate_candidate",
-        "publish_global_model",
-    ):
+    for task in TASKS:
         links = client.get(f"{run}/taskInstances/{task}/links", headers=header).raise_for_status().json()["extra_links"]
         answer = client.get(links["Round's page"], headers=header)
         assert answer.is_redirect and answer.headers["location"] == page

@@ -54,9 +54,8 @@ def test_an_open_round_shows_declines_strays_members_without_an_answer_and_its_o
     cloud.fog_a.update(old.state.plan, [0.0, 0.0], 10)
     cloud.fog_a.answer(new.state.plan, kind="decline", reason="no readings")
     cloud.fog_b.send(b"not JSON")
-    cloud.fog_b.update(
-        new.state.plan.model_copy(update={"plan_id": f"{cloud.federation.federation}/main/999"}), [0, 0], 1
-    )
+    unknown = new.state.plan.model_copy(update={"plan_id": f"{cloud.federation.federation}/main/999"})
+    cloud.fog_b.update(unknown, [0.0, 0.0], 1)
     collector = rounds.Collector(cloud.services, new.state)
     assert collector.poll_for(3) is None
     view = view_of(cloud, "run-1")
@@ -75,9 +74,8 @@ def test_what_belongs_to_another_round_is_not_shown(cloud: Cloud) -> None:
     cloud.fog_a.send(b"after the round")
     rounds.whole_round(cloud, "run-2", [1.0, 3.0])
     assert view_of(cloud, "run-1").strays == ()
-    assert [
-        plan.plan and plan.plan.interval and plan.plan.interval.index for plan in view_of(cloud, "run-2").plans
-    ] == [1, 1]
+    plans = [one.plan for one in view_of(cloud, "run-2").plans]
+    assert [plan and plan.interval and plan.interval.index for plan in plans] == [1, 1]
 
 
 def test_a_round_trained_anew_shows_no_scores_of_the_candidate_before(cloud: Cloud) -> None:
@@ -86,8 +84,7 @@ def test_a_round_trained_anew_shows_no_scores_of_the_candidate_before(cloud: Clo
     for fog in (cloud.fog_a, cloud.fog_b):
         fog.update(opened.state.plan, [1.0, 2.0], 10)
     rounds.aggregate_in_numpy(cloud, rounds.collect(cloud, opened.state), [1.0, 2.0])
-    measured = rounds.evaluate(cloud, "run-1")
-    rounds.measure.record_evaluation(cloud.services, measured)
+    rounds.evaluate(cloud, "run-1")
     assert len(view_of(cloud, "run-1").scores) == 3
     rounds.open_round(cloud, "run-1")
     view = view_of(cloud, "run-1")
