@@ -28,7 +28,7 @@ class FoglinePlugin(AirflowPlugin):
     @cached_property
     def external_views(self) -> list[dict[str, Any]]:
         """The tab of a DAG run that shows its round."""
-        from fogline.airflow.pages.addresses import page_of_any_run
+        from fogline.airflow.pages.addresses import tab_of_any_run
 
         tab = {"name": "Federated round", "destination": "dag_run", "url_route": "federated_round"}
-        return [{**tab, "href": page_of_any_run()}]
+        return [{**tab, "href": tab_of_any_run()}]

@@ -99,7 +99,7 @@ def test_the_tasks_and_the_run_of_a_round_lead_to_its_page(
     (tab,) = next(plugin["external_views"] for plugin in plugins if plugin["name"] == "fogline")
     assert tab["destination"] == "dag_run"
     address = tab["href"].replace("{DAG_ID}", ROUNDS).replace("{RUN_ID}", quote(run_id, safe=""))
-    assert client.get(address, headers=header).headers["location"] == page
+    assert client.get(address, headers=header).headers["location"] == f"{page}?tab=true"
 
 
 def test_an_expired_login_is_as_good_as_none(farm: Farm, client: httpx.Client, page: str, token: str) -> None:

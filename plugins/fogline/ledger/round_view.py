@@ -123,7 +123,7 @@ def round_view(session: Session, federation: str, branch: str, dag_run_id: str) 
         plans=plans,
         strays=answers_without_plan(session, federation, since, row.ended_at) if since else (),
         aggregation=aggregation,
-        scores=_scores(session, plans, newest.number) if newest else (),
+        scores=_scores(session, plans),
     )
 
 
@@ -177,10 +177,10 @@ def _result_of(session: Session, plan_id: str) -> Result | None:
     return None if row is None else Result.from_bytes(row.body.encode(), MAX_STORED_BYTES)
 
 
-def _scores(session: Session, plans: Sequence[PlanView], trained_by: int) -> tuple[FogScores, ...]:
-    # An evaluation from before the newest training plan is about another candidate.
-    measured = [view.plan_id for view in plans if view.number > trained_by and view.plan is not None]
-    row = session.get(EvaluationRow, measured[-1]) if measured else None
+def _scores(session: Session, plans: Sequence[PlanView]) -> tuple[FogScores, ...]:
+    # An evaluation that is not the last plan is about the candidate of a training plan before the newest one.
+    sent = [view.plan_id for view in plans if view.plan is not None]
+    row = session.get(EvaluationRow, sent[-1]) if sent else None
     if row is None:
         return ()
     base, candidate = (

@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -86,6 +87,14 @@ def test_what_a_fog_says_is_text_and_never_markup(app: FastAPI) -> None:
 def test_a_page_needs_nothing_from_elsewhere(app: FastAPI) -> None:
     text = get(app, f"/rounds/small/main/{RUN}").text
     assert all(tag not in text for tag in ("src=", "<link", "url(", "http://", "https://"))
+
+
+def test_inside_airflow_no_link_opens_airflow_within_airflow(app: FastAPI) -> None:
+    run = RUN.replace("+", "%2B")
+    assert f'href="/dags/federated_round__small/runs/{quote(RUN)}"' in get(app, f"/rounds/small/main/{run}").text
+    led = get(app, f"/dags/federated_round__small/runs/{run}?tab=true").headers["location"]
+    tab = get(app, led.removeprefix("/fogline"))
+    assert tab.status_code == 200 and "collect_weights" in tab.text and "href=" not in tab.text
 
 
 def test_a_run_without_a_round_is_a_sentence(app: FastAPI) -> None:

@@ -6,6 +6,7 @@ from airflow.configuration import conf
 
 PREFIX = "/fogline"
 ROUND_DAGS = "federated_round__"
+AS_TAB = "?tab=true"
 
 
 def round_dag_id(federation: str, branch: str) -> str:
@@ -32,9 +33,9 @@ def page_of_run(dag_id: str, dag_run_id: str) -> str:
     return _path(PREFIX, "dags", dag_id, "runs", dag_run_id)
 
 
-def page_of_any_run() -> str:
-    """Return the same as a pattern that Airflow's UI fills in."""
-    return f"{_root()}{PREFIX}/dags/{{DAG_ID}}/runs/{{RUN_ID}}"
+def tab_of_any_run() -> str:
+    """Return the same for a tab inside Airflow's page of the run, as a pattern that Airflow's UI fills in."""
+    return f"{_root()}{PREFIX}/dags/{{DAG_ID}}/runs/{{RUN_ID}}{AS_TAB}"
 
 
 def run_in_airflow(dag_id: str, dag_run_id: str) -> str:

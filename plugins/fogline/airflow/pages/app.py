@@ -32,17 +32,19 @@ router = APIRouter()
 
 
 @router.get("/rounds/{federation}/{branch}/{dag_run_id}", dependencies=[Depends(may_read_round)])
-def show_round(federation: str, branch: str, dag_run_id: str, ledger: OpenLedger, tasks: TasksOfRound) -> HTMLResponse:
+def show_round(
+    federation: str, branch: str, dag_run_id: str, ledger: OpenLedger, tasks: TasksOfRound, tab: bool = False
+) -> HTMLResponse:
     """Show a round."""
     with ledger.transaction() as session:
         view = round_view(session, federation, branch, dag_run_id)
     if view is None:
         raise HTTPException(404, f"The ledger has no round of run {dag_run_id} on branch {branch} of {federation}.")
-    return HTMLResponse(render_round(view, tasks), headers=HEADERS)
+    return HTMLResponse(render_round(view, tasks, is_tab=tab), headers=HEADERS)
 
 
 @router.get("/dags/{dag_id}/runs/{dag_run_id}", dependencies=[Depends(may_read_runs_of_dag)])
-def lead_to_round(dag_id: str, dag_run_id: str, ledger: OpenLedger) -> RedirectResponse:
+def lead_to_round(dag_id: str, dag_run_id: str, ledger: OpenLedger, tab: bool = False) -> RedirectResponse:
     """Lead from a DAG run to its round's page."""
     branches = addresses.branches_of_dag(dag_id)
     query = select(Round.federation, Round.branch).where(Round.dag_run_id == dag_run_id)
@@ -50,7 +52,8 @@ def lead_to_round(dag_id: str, dag_run_id: str, ledger: OpenLedger) -> RedirectR
         found = session.execute(query.where(tuple_(Round.federation, Round.branch).in_(branches))).first()
     if found is None:
         raise HTTPException(404, f"Run {dag_run_id} of {dag_id} has opened no round of a federation.")
-    return RedirectResponse(addresses.round_page(found.federation, found.branch, dag_run_id), headers=HEADERS)
+    page = addresses.round_page(found.federation, found.branch, dag_run_id)
+    return RedirectResponse(f"{page}{addresses.AS_TAB}" if tab else page, headers=HEADERS)
 
 
 def _refuse(request: Request, error: Exception) -> HTMLResponse:

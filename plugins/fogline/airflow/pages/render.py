@@ -14,13 +14,16 @@ from fogline.ledger.round_view import RoundView
 ABSENT = "-"
 
 
-def render_round(view: RoundView, tasks: Sequence[TaskOfRun]) -> str:
+def render_round(view: RoundView, tasks: Sequence[TaskOfRun], *, is_tab: bool) -> str:
     """Return a round's page.
 
     Parameters
     ----------
     tasks
         The tasks of its DAG run; empty when Airflow has deleted that run.
+    is_tab
+        Whether it is shown inside Airflow's page of the run. What a link there leads to would open in the tab, Airflow
+        within Airflow, and Airflow's sandbox has no way out; so it has none, and the run and its tasks are around it.
     """
     row = view.row
     dag_id = addresses.round_dag_id(row.federation, row.branch)
@@ -31,6 +34,7 @@ def render_round(view: RoundView, tasks: Sequence[TaskOfRun]) -> str:
             view=view,
             row=row,
             plan=view.training_plan,
+            is_tab=is_tab,
             run_address=addresses.run_in_airflow(dag_id, row.dag_run_id),
             tasks=[(task, addresses.task_in_airflow(dag_id, row.dag_run_id, task.task_id)) for task in tasks],
         )
