@@ -39,10 +39,10 @@ def evaluation_form(federation: Federation) -> dict[str, Param]:
     return {
         "version": Param(
             None,
-            type=["null", "integer"],
-            minimum=0,
+            type=["null", "string"],
             title="Version",
-            description=f"The number behind {federation.branch}@. Empty: the current version.",
+            description="Of any branch, such as main@12 or without_fog_3@20; a number alone is main's. "
+            "Empty: main's current version.",
         ),
         "window_start": _moment(federation.start.isoformat(), "First event time to score", "Inclusive."),
         "window_end": _moment(

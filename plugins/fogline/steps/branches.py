@@ -11,9 +11,7 @@ from fogline.ledger.schema import HeadMove, ModelRow
 from fogline.rounds.errors import RoundRefused
 from fogline.steps.head import send_head
 from fogline.steps.services import Services, utc_now
-from fogline.versions import Version, parse_version
-
-MAIN = "main"
+from fogline.versions import MAIN, Version, parse_version
 
 
 @dataclass(frozen=True)
