@@ -1,4 +1,4 @@
-"""A file of a federation or branch that can't be used shows up as a DAG that says why; the others' DAGs are not touched."""
+"""A federation's or branch's file that can't be used shows up as a DAG that says why; others are not touched."""
 
 from airflow.sdk import DAG, task
 from airflow.sdk.exceptions import AirflowFailException

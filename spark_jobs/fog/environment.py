@@ -54,7 +54,8 @@ def load_fogs(folder: Path, name: str, fogs: Sequence[str]) -> Federation:
     federation = load_federation(path)
     if federation.branch != MAIN:
         raise FogError(
-            f"--federation {name}: {path.name} is a branch; a fog serves all branches: --federation {federation.federation}"
+            f"--federation {name}: {path.name} is a branch, and a fog serves all branches; "
+            f"write --federation {federation.federation}"
         )
     for fog in fogs:
         if fog not in federation.fogs:

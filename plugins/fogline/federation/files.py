@@ -23,7 +23,7 @@ def federations_folder() -> Path:
 
 
 def federation_file(name: str, branch: str = MAIN, folder: Path | None = None) -> Path:
-    """Return where the file of a federation or of one of its branches lies; ``folder`` defaults to the environment's."""
+    """Return where the file of a federation or one of its branches lies; ``folder`` defaults to the environment's."""
     stem = name if branch == MAIN else f"{name}.{branch}"
     return (folder or federations_folder()) / f"{stem}.yaml"
 

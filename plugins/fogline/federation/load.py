@@ -77,7 +77,7 @@ def _parent(path: Path, name: str) -> tuple[Federation, dict[str, Any]]:
     parent = federation_file(name, folder=path.parent)
     if not parent.is_file():
         raise FederationError(
-            f"{path.name}: there is no {parent.name} beside it, whose branch it would be; write that, or rename this one"
+            f"{path.name}: there is no {parent.name} beside it, whose branch it would be; write it or rename this"
         )
     try:
         text = parent.read_text(encoding="utf-8")

@@ -9,10 +9,11 @@ from typing import Any
 
 import yaml
 
-from fogline.federation.branch_file import OVERRIDES
 from fogline.federation.files import FederationError, federation_file
 from fogline.federation.load import parse_federation
 from fogline.federation.settings import Federation
+
+_ASKED_APART = ("description", "from", "exclude")
 
 
 @dataclass(frozen=True)
@@ -105,16 +106,13 @@ def _nested(settings: Iterable[str]) -> dict[str, Any]:
         *outer, last = key.strip().split(".")
         if not equals or not last or not all(outer):
             raise FederationError(f"{setting!r} is no setting; write key=value, such as training.learning_rate=0.02")
-        if [*outer, last][0] not in OVERRIDES - {"description"}:
-            known = ", ".join(sorted(OVERRIDES - {"description"}))
-            raise FederationError(f"{setting!r}: {key} can't be set for a branch; what can be: {known}")
+        if [*outer, last][0] in _ASKED_APART:
+            raise FederationError(f"{setting!r}: {key} is asked for apart from the settings; give it there")
         inner = nested
         for part in outer:
             inner = inner.setdefault(part, {})
             if not isinstance(inner, dict):
-                raise FederationError(
-                    f"{setting!r}: {part} has a value already, from another setting; keep one of them"
-                )
+                raise FederationError(f"{setting!r}: {part} has a value already; keep one of the two")
         inner[last] = _value(setting, value)
     return nested
 

@@ -1,4 +1,4 @@
-"""Branches in the ledger: where one begins, and head moves by people: promote and roll back."""
+"""Branches in the ledger: where one begins, head moves by people (promote and roll back), and what comes next."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from fogline.federation.settings import Federation
-from fogline.ledger import models
+from fogline.ledger import models, rounds
 from fogline.ledger.schema import HeadMove, ModelRow
+from fogline.messages.plan import Interval
 from fogline.rounds.errors import RoundRefused
-from fogline.steps.head import send_head
+from fogline.rounds.intervals import interval_at
+from fogline.steps.head import send_head, send_unsent_head
 from fogline.steps.services import Services, utc_now
 from fogline.versions import MAIN, Version, parse_version
 
@@ -36,20 +38,10 @@ def begin_branch(session: Session, federation: Federation, moved_by: str, now: d
     """
     if federation.begins_at is None:
         return
-    name, branch = federation.federation, federation.branch
-    begins_at = parse_version(federation.begins_at, MAIN)
-    origin = models.version_of(session, name, begins_at)
-    moves = models.moves_of(session, name, branch)
-    if not moves:
-        row = models.copy_model(session, origin, branch, origin.version, now)
+    origin, has_begun = _origin(session, federation)
+    if not has_begun:
+        row = models.copy_model(session, origin, federation.branch, origin.version, now)
         models.move_head(session, row, 1, "branched", moved_by, now)
-        return
-    first = models.model_of_head(session, moves[0])
-    if first.copy_of_id != origin.id:
-        raise RoundRefused(
-            f"from: {branch} began at another version than {begins_at}, which its file names now; put that back, or "
-            "give the branch a new name"
-        )
 
 
 def roll_back(services: Services, federation: Federation, to: Version, moved_by: str) -> MovedHead:
@@ -97,6 +89,58 @@ def promote(services: Services, federation: Federation, branch: str, moved_by: s
         move = models.move_head(session, row, head.head_no + 1, "promoted", moved_by, now)
     send_head(services, federation)
     return MovedHead(move, row, current.name, origin.name)
+
+
+def require_origin(services: Services, federation: Federation) -> None:
+    """Check that a branch whose file is about to be written can begin where it says.
+
+    Raises
+    ------
+    LedgerError
+        There is no such version.
+    RoundRefused
+        The ledger has a branch of that name, which began elsewhere.
+    """
+    with services.ledger.transaction() as session:
+        _origin(session, federation)
+
+
+def move_of_run(services: Services, federation: Federation, dag_run_id: str) -> MovedHead | None:
+    """Return the head move that a DAG run made before, sent if it wasn't: a task run again moves nothing twice."""
+    with services.ledger.transaction() as session:
+        moves = models.moves_of(session, federation.federation, federation.branch)
+        number = next((n for n, one in enumerate(moves) if one.moved_by == dag_run_id), None)
+        if number is None:
+            return None
+        row = models.model_of_head(session, moves[number])
+        before = models.model_of_head(session, moves[number - 1]).name
+    send_unsent_head(services, federation)
+    return MovedHead(moves[number], row, before)
+
+
+def next_interval(services: Services, federation: Federation) -> Interval:
+    """Return the first interval after a branch's head that can be trained."""
+    name, branch = federation.federation, federation.branch
+    with services.ledger.transaction() as session:
+        row = models.model_of_head(session, _head(session, name, branch))
+        index = -1 if row.interval_index is None else row.interval_index
+        ended = rounds.intervals_ended_after(session, name, branch, index)
+    return interval_at(federation, next(n for n in range(index + 1, index + len(ended) + 2) if n not in ended))
+
+
+def _origin(session: Session, federation: Federation) -> tuple[ModelRow, bool]:
+    name, branch = federation.federation, federation.branch
+    assert federation.begins_at is not None
+    origin = models.version_of(session, name, parse_version(federation.begins_at, MAIN))
+    moves = models.moves_of(session, name, branch)
+    began_at = models.model_of_head(session, moves[0]).copy_of_id if moves else None
+    if moves and began_at != origin.id:
+        then = session.get_one(ModelRow, began_at).name
+        raise RoundRefused(
+            f"from: {branch} began at {then}, and its file names {origin.name} now; put from: {then} back, or give the "
+            "branch a new name"
+        )
+    return origin, bool(moves)
 
 
 def _head(session: Session, federation: str, branch: str) -> HeadMove:
