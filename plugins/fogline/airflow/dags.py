@@ -22,6 +22,11 @@ def sound_federations() -> list[tuple[Federation, str]]:
     return [(federation, file) for federation, file in sound_branches() if federation.branch == MAIN]
 
 
+def branches_of(federation: Federation) -> list[str]:
+    """Return the names of a federation's branches whose files are sound, `main` among them."""
+    return [one.branch for one, _ in sound_branches() if one.federation == federation.federation]
+
+
 def federation_faults() -> dict[str, str]:
     """Return what is wrong with each federation file that can't be used."""
     _, faults = load_federations(federations_folder())

@@ -28,6 +28,9 @@ def load_federation(path: Path) -> Federation:
     """
     try:
         text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        known = ", ".join(sorted(one.name for one in path.parent.glob("*.yaml"))) or "none"
+        raise FederationError(f"{path.name}: there is no such file in {path.parent}; there: {known}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise FederationError(f"{path.name}: can't be read: {error}; mend the file or its rights") from error
     return parse_federation(path, text)

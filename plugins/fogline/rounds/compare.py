@@ -90,11 +90,7 @@ def compare(
     """
     n_common = _n_common(first, second)
     left, right = _by_interval(first[n_common:]), _by_interval(second[n_common:])
-    both = {
-        index: tuple(fog for fog in left[index].scores if fog in right[index].scores)
-        for index in left
-        if index in right
-    }
+    both = {index: _scored_by_both(left[index], right[index]) for index in left if index in right}
     # Where only one branch has a version, its line must go on over the same fogs.
     always = {fog for fogs in both.values() for fog in fogs if all(fog in other for other in both.values())}
     rows = []

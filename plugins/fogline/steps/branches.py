@@ -91,8 +91,8 @@ def promote(services: Services, federation: Federation, branch: str, moved_by: s
     return MovedHead(move, row, current.name, origin.name)
 
 
-def require_origin(services: Services, federation: Federation) -> None:
-    """Check that a branch whose file is about to be written can begin where it says.
+def first_interval(services: Services, federation: Federation) -> Interval:
+    """Return the first interval that a branch trains, which is checked to be able to begin where its file says.
 
     Raises
     ------
@@ -102,7 +102,8 @@ def require_origin(services: Services, federation: Federation) -> None:
         The ledger has a branch of that name, which began elsewhere.
     """
     with services.ledger.transaction() as session:
-        _origin(session, federation)
+        origin, _ = _origin(session, federation)
+    return interval_at(federation, 0 if origin.interval_index is None else origin.interval_index + 1)
 
 
 def move_of_run(services: Services, federation: Federation, dag_run_id: str) -> MovedHead | None:
