@@ -95,7 +95,7 @@ class InProcess:
     def _plan(self, **changes: object) -> Plan:
         return Plan.model_validate(
             {
-                "plan_id": "in process",
+                "plan_id": f"{self.specification.federation}/main/1",
                 "federation": self.specification.federation,
                 "branch": "main",
                 "purpose": "benchmark",

@@ -1,5 +1,6 @@
 """The model store: files below one fsspec URL, each written whole under its final name or not at all."""
 
+import contextlib
 import os
 import uuid
 
@@ -12,6 +13,10 @@ STORE_VARIABLE = "FOGLINE_MODEL_STORE"
 
 class StoreError(FoglineError):
     """The model store can't be used or holds no such file."""
+
+
+class StoreUnwritable(StoreError):
+    """The model store does not take a file now, for example because its disk is full; trying again later may do."""
 
 
 class ArtifactStore:
@@ -53,12 +58,26 @@ class ArtifactStore:
             raise StoreError(f"the model store has no {path}; the task that writes it must run first") from error
 
     def write(self, path: str, data: bytes) -> None:
-        """Write a file under a temporary name and move it: a reader sees the whole file or none."""
+        """Write a file under a temporary name and move it: a reader sees the whole file or none.
+
+        Raises
+        ------
+        StoreUnwritable
+            The store does not take it; nothing of it is left behind.
+        """
         full = self._full(path)
-        self._files.makedirs(full.rsplit("/", 1)[0], exist_ok=True)
         temporary = f"{full}.{uuid.uuid4().hex}.part"
-        self._files.pipe_file(temporary, data)
-        self._files.mv(temporary, full)
+        try:
+            self._files.makedirs(full.rsplit("/", 1)[0], exist_ok=True)
+            self._files.pipe_file(temporary, data)
+            self._files.mv(temporary, full)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self._files.rm_file(temporary)
+            raise StoreUnwritable(
+                f"the model store at {self.url} does not take {path} ({len(data)} bytes): {error.strerror or error}; "
+                "make room or mend its rights"
+            ) from error
 
     def _full(self, path: str) -> str:
         return f"{self._root}/{path}"

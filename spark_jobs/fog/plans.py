@@ -40,10 +40,18 @@ class PlanBoard:
     def __init__(self, fog: str, sensors: Sequence[str]) -> None:
         self._fog, self._sensors = fog, tuple(sensors)
         self._newest: dict[tuple[str, str, str], AnnouncedPlan] = {}
+        self._numbers: dict[tuple[str, str, str], int] = {}
 
     def add(self, plan: Plan, appended_s: float) -> None:
-        """Take a plan from the topic, in the topic's order."""
+        """Take a plan from the topic, in the topic's order.
+
+        An older plan that arrives behind a newer one of its purpose is dropped: a task whose heartbeat was lost may
+        still announce after the try that replaced it.
+        """
         purpose = (plan.federation, plan.branch, plan.purpose)
+        if plan.number < self._numbers.get(purpose, 0):
+            return
+        self._numbers[purpose] = plan.number
         # Taken out first, so that the order is that of the newest announcement.
         self._newest.pop(purpose, None)
         if self._fog in plan.members:

@@ -3,6 +3,8 @@
 import datetime as dt
 from typing import Any
 
+import yaml
+
 from fogline.federation import Federation, load_federation
 from fogline.ledger.database import Ledger
 from fogline.ledger.models import chain_of
@@ -10,23 +12,37 @@ from fogline.ledger.schema import ModelRow
 from fogline.rounds.intervals import interval_at
 from fogline.stack.airflow import USER
 from fogline.stack.airflow_api import AirflowApi
-from fogline.stack.airflow_runs import ENDED, AirflowRuns
+from fogline.stack.airflow_runs import ENDED, AirflowRuns, TaskTime
 from fogline.stack.stack import PRODUCER, Stack
 from fogline.stack.waiting import wait_until
 
-ROUNDS = "federated_round__wind_farm"
-INITIALISE = "initialise_federation__wind_farm"
+NAME = "wind_farm"
+ROUNDS = f"federated_round__{NAME}"
+INITIALISE = f"initialise_federation__{NAME}"
 DEADLINE_S = 240
 
 
 class Farm:
-    """A wind farm on a stack that is up and has replayed its readings."""
+    """A branch of the wind farm on a stack that is up and has replayed its readings."""
 
-    def __init__(self, stack: Stack) -> None:
-        self.stack = stack
-        self.federation: Federation = load_federation(stack.settings.federations / "wind_farm.yaml")
+    def __init__(self, stack: Stack, branch: str = "main") -> None:
+        self.stack, self.branch = stack, branch
+        suffix = "" if branch == "main" else branch
+        self.dag_id = "__".join(filter(None, [ROUNDS, suffix]))
+        file = ".".join(filter(None, [NAME, suffix, "yaml"]))
+        self.federation: Federation = load_federation(stack.settings.federations / file)
         self.ledger = Ledger(stack.parts.ledger_url)
-        self.runs = AirflowRuns(AirflowApi(stack.settings.airflow_url, USER, stack.parts.airflow.password))
+        self.api = AirflowApi(stack.settings.airflow_url, USER, stack.parts.airflow.password)
+        self.runs = AirflowRuns(self.api)
+
+    def on_branch(self, branch: str, content: dict[str, Any]) -> "Farm":
+        """Write a branch's file and return the farm on it once its DAG is there and runs."""
+        file = self.stack.settings.federations / f"{NAME}.{branch}.yaml"
+        file.write_text(yaml.safe_dump({"description": f"The branch {branch}", **content}))
+        farm = Farm(self.stack, branch)
+        wait_until(lambda: farm.api.has_dag(farm.dag_id), what=farm.dag_id, deadline_s=DEADLINE_S, every_s=0.5)
+        farm.runs.unpause(farm.dag_id)
+        return farm
 
     def replay(self) -> None:
         """Replay the readings and wait for the end of it."""
@@ -49,14 +65,14 @@ class Farm:
 
     def backfill(self, first: int, last: int) -> list[str]:
         """Backfill intervals and return the ids of their runs once all have succeeded."""
-        self.runs.unpause(ROUNDS)
-        self.runs.backfill(ROUNDS, self.start_of(first), self.start_of(last))
+        self.runs.unpause(self.dag_id)
+        self.runs.backfill(self.dag_id, self.start_of(first), self.start_of(last))
         return [self.ended_run_of(index) for index in range(first, last + 1)]
 
     def ended_run_of(self, index: int) -> str:
         """Return the id of an interval's run once it has succeeded."""
         run = self.await_run(index)
-        self.wait(ROUNDS, run)
+        self.wait(self.dag_id, run)
         return run
 
     def await_run(self, index: int) -> str:
@@ -65,7 +81,7 @@ class Farm:
         found: list[dict[str, Any]] = []
 
         def is_there() -> bool:
-            run = self.runs.run_of(ROUNDS, start)
+            run = self.runs.run_of(self.dag_id, start)
             if run is not None:
                 found.append(run)
             return run is not None
@@ -77,18 +93,33 @@ class Farm:
         """Wait until a task of a round is in one of some states."""
 
         def is_so() -> bool:
-            return any(t.task_id == task_id and t.state in states for t in self.runs.tasks(ROUNDS, run_id))
+            return any(t.task_id == task_id and t.state in states for t in self.runs.tasks(self.dag_id, run_id))
 
         wait_until(is_so, what=f"{task_id} {states}", deadline_s=DEADLINE_S, every_s=0.1)
 
+    def task(self, run_id: str, task_id: str) -> TaskTime:
+        """Return a task's last try."""
+        return next(task for task in self.runs.tasks(self.dag_id, run_id) if task.task_id == task_id)
+
+    def await_log(self, run_id: str, task_id: str, text: str) -> str:
+        """Return the log of a task's last try once it has a text."""
+        found: list[str] = []
+
+        def has_it() -> bool:
+            found[:] = [self.log(run_id, task_id, max(self.task(run_id, task_id).try_number, 1))]
+            return text in found[0]
+
+        wait_until(has_it, what=f"{text!r} in the log of {task_id}", deadline_s=DEADLINE_S, every_s=0.5)
+        return found[0]
+
     def log(self, run_id: str, task_id: str, try_number: int = 1) -> str:
         """Return the log of a round's task."""
-        return "\n".join(self.runs.log(ROUNDS, run_id, task_id, try_number))
+        return "\n".join(self.runs.log(self.dag_id, run_id, task_id, try_number))
 
     def chain(self) -> list[ModelRow]:
         """Return the committed versions, from 0 to the head."""
         with self.ledger.transaction() as session:
-            return chain_of(session, "wind_farm", "main")
+            return chain_of(session, NAME, self.branch)
 
     def start_of(self, index: int) -> dt.datetime:
         """Return where an interval begins."""

@@ -1,6 +1,7 @@
 """Drive a federation through the steps of its rounds, with stand-in fogs and the aggregation's arithmetic in numpy."""
 
 import datetime as dt
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,23 +13,31 @@ from fogline.steps import aggregate, measure
 from fogline.steps.collect import Collector
 from fogline.steps.initialise import commit_first_model
 from fogline.steps.publish import Publication, publish_candidate
-from fogline.steps.train import OpenRound, RunRequest, announce_round
+from fogline.steps.train import OpenRound, OtherRuns, RunRequest, announce_round
 from tests.support.cloud import Cloud
 
 POLL_S = 20.0
 
 
-class NoOtherRuns:
-    """Says of every other run that it is neither over nor under way."""
+@dataclass(frozen=True)
+class RunsStandIn:
+    """What Airflow would say of the other runs; by default that none is over and none is under way or queued."""
+
+    ended: frozenset[str] = frozenset()
+    running: frozenset[dt.datetime] = frozenset()
+    queued: frozenset[dt.datetime] = frozenset()
 
     def has_ended(self, dag_run_id: str) -> bool:
-        return False
+        return dag_run_id in self.ended
 
     def is_running(self, interval_start: dt.datetime) -> bool:
-        return False
+        return interval_start in self.running
 
     def is_coming(self, interval_starts: list[dt.datetime]) -> bool:
-        return False
+        return not (self.running | self.queued).isdisjoint(interval_starts)
+
+
+NO_OTHERS = RunsStandIn()
 
 
 def initialise(cloud: Cloud, run: str = "init") -> Publication:
@@ -40,9 +49,11 @@ def initialise(cloud: Cloud, run: str = "init") -> Publication:
     return commit_first_model(cloud.services, cloud.federation, run, collect(cloud, state))
 
 
-def open_round(cloud: Cloud, run: str, requested: Interval | None = None) -> OpenRound:
+def open_round(
+    cloud: Cloud, run: str, requested: Interval | None = None, others: OtherRuns = NO_OTHERS, *, is_live: bool = False
+) -> OpenRound:
     """Announce a round."""
-    return announce_round(cloud.services, cloud.federation, RunRequest(run, requested), NoOtherRuns())
+    return announce_round(cloud.services, cloud.federation, RunRequest(run, requested, is_live), others)
 
 
 def collect(cloud: Cloud, state: PlanState) -> Seal:
@@ -83,19 +94,31 @@ def aggregate_in_numpy(cloud: Cloud, seal: Seal, parameters: list[float]) -> Res
     return aggregate.record_result(cloud.services, seal)
 
 
-def evaluate(cloud: Cloud, run: str) -> Seal:
-    """Have the stand-ins score the candidate."""
+def evaluate(cloud: Cloud, run: str, error: float = 1.0) -> Seal:
+    """Have the stand-ins score the candidate, which errs by ``error`` where the base errs by 2."""
     state = measure.announce_candidate(cloud.services, cloud.federation, run)
     for fog in (cloud.fog_a, cloud.fog_b):
-        fog.scores(state.plan, {"base": 2.0, "candidate": 1.0})
+        fog.scores(state.plan, {"base": 2.0, "candidate": error})
     return collect(cloud, state)
+
+
+def aggregated(
+    cloud: Cloud,
+    run: str,
+    parameters: list[float],
+    requested: Interval | None = None,
+    others: OtherRuns = NO_OTHERS,
+) -> OpenRound:
+    """Run a round from announcement to candidate."""
+    opened = open_round(cloud, run, requested, others)
+    cloud.fog_a.update(opened.state.plan, parameters, 100)
+    cloud.fog_b.update(opened.state.plan, parameters, 300)
+    aggregate_in_numpy(cloud, collect(cloud, opened.state), parameters)
+    return opened
 
 
 def whole_round(cloud: Cloud, run: str, parameters: list[float], requested: Interval | None = None) -> Publication:
     """Run a round from announcement to publication."""
-    opened = open_round(cloud, run, requested)
-    cloud.fog_a.update(opened.state.plan, parameters, 100)
-    cloud.fog_b.update(opened.state.plan, parameters, 300)
-    aggregate_in_numpy(cloud, collect(cloud, opened.state), parameters)
+    aggregated(cloud, run, parameters, requested)
     evaluate(cloud, run)
     return publish_candidate(cloud.services, cloud.federation, run)

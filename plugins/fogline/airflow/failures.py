@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
+from fogline.artifacts import StoreUnwritable
 from fogline.errors import FoglineError
 from fogline.kafka.clients import KafkaLayerError
 from fogline.ledger.database import LedgerUnreachable
@@ -13,7 +14,7 @@ from fogline.rounds.errors import RoundBusy
 
 LOG = logging.getLogger(__name__)
 # Everything else that Fogline raises on purpose is permanent: it takes a person to change something first.
-PASSING = (KafkaLayerError, LedgerUnreachable, RoundBusy)
+PASSING = (KafkaLayerError, LedgerUnreachable, RoundBusy, StoreUnwritable)
 
 
 @contextmanager

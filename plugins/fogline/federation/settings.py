@@ -128,7 +128,7 @@ class Promotion(Section):
     skipped or failed; the round is over either way, and the next one can run.
     """
 
-    tolerance: float = Field(default=0.1, ge=0)
+    tolerance: float = Field(default=0.25, ge=0)
     on_refusal: Literal["skip", "fail"] = "skip"
     approval: Approval | None = None
 

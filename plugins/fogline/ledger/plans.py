@@ -78,6 +78,11 @@ def plan_state(session: Session, plan_id: str) -> PlanState | None:
     return None if row is None else _state(row)
 
 
+def lock_plan(session: Session, plan_id: str) -> None:
+    """Make other transactions that would act on the same plan wait for this one's end."""
+    session.execute(select(PlanRow.number).where(PlanRow.plan_id == plan_id).with_for_update())
+
+
 def seal_of(session: Session, plan_id: str) -> Seal | None:
     """Return a plan's seal."""
     row = session.get(SealRow, plan_id)

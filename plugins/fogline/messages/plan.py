@@ -51,7 +51,7 @@ class Plan(Message):
     that training may see, or those on held-out days.
     """
 
-    plan_id: str
+    plan_id: str = Field(pattern=r"^[^/]+/[^/]+/\d+$")
     federation: str
     branch: str
     purpose: str
@@ -70,6 +70,11 @@ class Plan(Message):
     scaler: Scaler | None = None
     specification: Specification
     specification_sha256: str
+
+    @property
+    def number(self) -> int:
+        """The ledger's number of the plan; of two plans of one purpose the higher one counts."""
+        return int(self.plan_id.rsplit("/", 1)[1])
 
     def model_named(self, name: str) -> ModelReference:
         """Return the model of that name; a plan that lacks it is a programming error."""

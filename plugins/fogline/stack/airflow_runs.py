@@ -16,10 +16,11 @@ BACKFILL_S = 120
 
 @dataclass(frozen=True)
 class TaskTime:
-    """When a task's last try began and ended."""
+    """A task's last try, and when it began and ended."""
 
     task_id: str
     state: str | None
+    try_number: int
     start: dt.datetime | None
     end: dt.datetime | None
 
@@ -50,8 +51,17 @@ class AirflowRuns:
         body = {"logical_date": None, "conf": form or {}}
         return str(self._call("POST", f"/dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
 
-    def backfill(self, dag_id: str, start: dt.datetime, end: dt.datetime, reprocess: str = "failed") -> None:
-        """Start a backfill, one run at a time, of the intervals that begin from ``start`` to ``end`` (included).
+    def backfill(
+        self,
+        dag_id: str,
+        start: dt.datetime,
+        end: dt.datetime,
+        reprocess: str = "failed",
+        *,
+        max_active_runs: int = 1,
+        backwards: bool = False,
+    ) -> None:
+        """Start a backfill of the intervals that begin from ``start`` to ``end`` (included).
 
         Raises
         ------
@@ -62,7 +72,8 @@ class AirflowRuns:
             "dag_id": dag_id,
             "from_date": start.isoformat(),
             "to_date": end.isoformat(),
-            "max_active_runs": 1,
+            "max_active_runs": max_active_runs,
+            "run_backwards": backwards,
             "reprocess_behavior": reprocess,
         }
 
@@ -93,7 +104,10 @@ class AirflowRuns:
         """Return the tasks of a run."""
         rows = self._call("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
         return [
-            TaskTime(row["task_id"], row["state"], _moment(row["start_date"]), _moment(row["end_date"])) for row in rows
+            TaskTime(
+                row["task_id"], row["state"], row["try_number"], _moment(row["start_date"]), _moment(row["end_date"])
+            )
+            for row in rows
         ]
 
     def log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1) -> list[str]:
@@ -112,6 +126,11 @@ class AirflowRuns:
             "include_downstream": with_downstream,
         }
         self._call("POST", f"/dags/{dag_id}/clearTaskInstances", json=body)
+
+    def choose(self, dag_id: str, run_id: str, task_id: str, option: str) -> None:
+        """Answer a task that asks a person."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
+        self._call("PATCH", path, json={"chosen_options": [option], "params_input": {}})
 
     def require_success(self, dag_id: str, run_id: str) -> None:
         """Check that a run succeeded.

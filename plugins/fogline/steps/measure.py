@@ -6,7 +6,7 @@ from fogline.federation.settings import Federation
 from fogline.ledger import models, rounds
 from fogline.ledger.plans import PlanKey, newest_plan, seal_of
 from fogline.ledger.schema import EvaluationRow
-from fogline.messages.plan import EventTimeSpan, ModelReference
+from fogline.messages.plan import EventTimeSpan, ModelReference, Plan
 from fogline.messages.seal import Seal
 from fogline.rounds.judge import PlanState
 from fogline.steps.aggregate import recorded_result, sealed_plan
@@ -43,7 +43,7 @@ def announce_candidate(services: Services, federation: Federation, dag_run_id: s
     train = seal.plan
     candidate = recorded_result(services, train.plan_id).candidate
     assert candidate is not None and train.interval is not None
-    state = _reusable(services, candidate_key(federation), dag_run_id, candidate.digest, train.plan_id)
+    state = _reusable(services, candidate_key(federation), dag_run_id, candidate.digest, train)
     if state is not None:
         return state
     base = train.model_named("base")
@@ -74,12 +74,12 @@ def _reusable(
     key: PlanKey,
     dag_run_id: str,
     candidate_digest: str,
-    train_plan_id: str,
+    train: Plan,
 ) -> PlanState | None:
     with services.ledger.transaction() as session:
         state = newest_plan(session, key, dag_run_id)
         is_sealed = state is not None and seal_of(session, state.plan.plan_id) is not None
-    if state is None or _number(state.plan.plan_id) < _number(train_plan_id):
+    if state is None or state.plan.number < train.number:
         return None
     is_open = utc_now().timestamp() * 1000 < state.deadline_ms
     same = _digest(state.plan.model_named("candidate")) == candidate_digest
@@ -172,7 +172,3 @@ def record_evaluation(services: Services, seal: Seal) -> dict[str, dict[str, Sco
 
 def _digest(model: ModelReference) -> str:
     return model.weights.digest
-
-
-def _number(plan_id: str) -> int:
-    return int(plan_id.rsplit("/", 1)[1])

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from fogline.federation.settings import Federation
 from fogline.ledger import models, rounds
-from fogline.ledger.plans import newest_plan, seal_of
+from fogline.ledger.plans import lock_plan, newest_plan, seal_of
 from fogline.ledger.schema import ModelRow
 from fogline.messages.seal import Result, Seal
 from fogline.rounds.differences import differences
@@ -49,14 +49,14 @@ class Publication:
 
 
 def publish_candidate(
-    services: Services, federation: Federation, dag_run_id: str, refused_by: str | None = None
+    services: Services, federation: Federation, dag_run_id: str, refusal: str | None = None
 ) -> Publication:
     """Commit the run's candidate as the next version, or compare it with the one on the chain.
 
     Parameters
     ----------
-    refused_by
-        Who refused the candidate when asked for approval.
+    refusal
+        How approval was refused: by whom, or because nobody answered.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def publish_candidate(
     train = sealed_plan(services, training_key(federation), dag_run_id, "collect_weights")
     result = recorded_result(services, train.plan.plan_id)
     measured = _evaluation(services, federation, dag_run_id, result)
-    gate = GateDecision(False, f"refused by {refused_by}") if refused_by else gate_decision(federation, measured)
+    gate = GateDecision(False, f"refused {refusal}") if refusal else gate_decision(federation, measured)
     publication = _commit_or_compare(services, dag_run_id, train, result, measured, gate)
     send_head(services, federation)
     return publication
@@ -120,6 +120,8 @@ def _commit_or_compare(
     now = utc_now()
     assert train.plan.interval is not None and result.candidate is not None
     with services.ledger.transaction() as session:
+        # A retry may run beside its lost predecessor: the second one must find what the first has committed.
+        lock_plan(session, train.plan.plan_id)
         round_row = rounds.round_of_run(session, name, branch, dag_run_id)
         assert round_row is not None
         link = models.link_of_interval(models.chain_of(session, name, branch), train.plan.interval.index)

@@ -4,6 +4,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Protocol
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from fogline.federation.settings import Federation
@@ -116,7 +117,15 @@ class _Opened:
 
 
 def _open(services: Services, federation: Federation, request: RunRequest, others: OtherRuns) -> _Opened:
-    now = utc_now()
+    try:
+        return _open_at(utc_now(), services, federation, request, others)
+    except IntegrityError as error:
+        raise RoundBusy(f"another run took {federation.branch} at this very moment; this task tries again") from error
+
+
+def _open_at(
+    now: dt.datetime, services: Services, federation: Federation, request: RunRequest, others: OtherRuns
+) -> _Opened:
     name, branch = federation.federation, federation.branch
     with services.ledger.transaction() as session:
         begin_branch(session, federation, request.dag_run_id, now)

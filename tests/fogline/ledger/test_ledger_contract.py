@@ -1,7 +1,6 @@
 """What the ledger promises, on SQLite and on Postgres alike."""
 
 import datetime as dt
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from fogline.rounds.errors import RoundBusy
 from fogline.rounds.intervals import interval_at
 from fogline.rounds.judge import Verdict
 from fogline.versions import Version
+from tests.support.databases import new_database
 from tests.support.federations import small_federation
 from tests.support.plans import train_plan, update
 
@@ -26,20 +26,12 @@ LATER = NOW + dt.timedelta(minutes=10)
 KEY = PlanKey("small", "main", "round/main/train")
 
 
-def new_postgres_database(server_url: str) -> str:
-    url = sqlalchemy.make_url(server_url)
-    name = f"ledger_{uuid.uuid4().hex[:12]}"
-    with sqlalchemy.create_engine(url, isolation_level="AUTOCOMMIT").connect() as connection:
-        connection.execute(sqlalchemy.text(f"CREATE DATABASE {name}"))
-    return url.set(database=name).render_as_string(hide_password=False)
-
-
 @pytest.fixture(params=["sqlite", "postgres"])
 def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path}/ledger.db"
     else:
-        url = new_postgres_database(request.getfixturevalue("postgres"))
+        url = new_database(request.getfixturevalue("postgres"))
     upgrade(url)
     opened = Ledger(url)
     yield opened

@@ -12,7 +12,7 @@ from fogline.rounds.errors import RoundRefused
 from fogline.rounds.intervals import interval_at
 from fogline.steps.publish import publish_candidate
 from tests.support.cloud import Cloud
-from tests.support.rounds import aggregate_in_numpy, collect, evaluate, initialise, open_round, whole_round
+from tests.support.rounds import aggregated, evaluate, initialise, open_round, whole_round
 
 
 def chain(cloud: Cloud) -> list[tuple[int, int | None, int | None]]:
@@ -76,29 +76,20 @@ def test_announce_alone_cleared_makes_the_following_tasks_refuse(cloud: Cloud) -
 
 def test_a_candidate_that_was_not_evaluated_is_not_published(cloud: Cloud) -> None:
     initialise(cloud)
-    opened = open_round(cloud, "r0")
-    for fog in (cloud.fog_a, cloud.fog_b):
-        fog.update(opened.state.plan, [1.0, 2.0], 100)
-    aggregate_in_numpy(cloud, collect(cloud, opened.state), [1.0, 2.0])
+    aggregated(cloud, "r0", [1.0, 2.0])
     with pytest.raises(RoundRefused, match="was not evaluated; clear evaluate_candidate"):
         publish_candidate(cloud.services, cloud.federation, "r0")
 
 
 def test_evaluate_cleared_gives_the_same_seal(cloud: Cloud) -> None:
     initialise(cloud)
-    opened = open_round(cloud, "r0")
-    for fog in (cloud.fog_a, cloud.fog_b):
-        fog.update(opened.state.plan, [1.0, 2.0], 100)
-    aggregate_in_numpy(cloud, collect(cloud, opened.state), [1.0, 2.0])
+    aggregated(cloud, "r0", [1.0, 2.0])
     assert evaluate(cloud, "r0").digest() == evaluate(cloud, "r0").digest()
 
 
 def test_a_head_that_moved_meanwhile_fences_the_commit(cloud: Cloud) -> None:
     initialise(cloud)
-    opened = open_round(cloud, "r0")
-    for fog in (cloud.fog_a, cloud.fog_b):
-        fog.update(opened.state.plan, [1.0, 2.0], 100)
-    aggregate_in_numpy(cloud, collect(cloud, opened.state), [1.0, 2.0])
+    opened = aggregated(cloud, "r0", [1.0, 2.0])
     evaluate(cloud, "r0")
     with cloud.services.ledger.transaction() as session:
         new = models.NewModel(None, "other", "path", opened.state.plan.plan_id, "other", 7, 1)

@@ -109,7 +109,7 @@ def new_round(store: ArtifactStore, kafka_config: Mapping[str, str]) -> NewRound
             deadline_s=60,
             train_by_share=0.5,
             head_no=1,
-            models=(ModelReference(name="base", version=0, weights=weights),),
+            models=(ModelReference(name="base", version="main@0", weights=weights),),
             scaler=Scaler(features={"wind_speed": Scale(mean=8, sd=4)}, target=Scale(mean=300, sd=200)),
             specification=resolved,
             specification_sha256=resolved.sha256(),

@@ -14,16 +14,22 @@ import numpy.typing as npt
 import pyarrow as pa
 from confluent_kafka import Message
 
+from fogline.blocks import vector_digest
 from fogline.federation import Federation
 from fogline.kafka.publish import Publisher, Record
 from fogline.kafka.read import TailReader, end_of, open_consumer
 from fogline.kafka.topics import MODEL_BLOBS, MODEL_UPDATES, N_BLOBS_PARTITIONS, ROUND_PLANS, SENSOR_DATA_REJECTED
 from fogline.kafka.vectors import send_vector
 from fogline.messages.answer import Answer
-from fogline.messages.plan import ModelReference, Plan
+from fogline.messages.plan import Interval, ModelReference, Plan
 from fogline.stack.waiting import log_tail, wait_until
+from spark_jobs.fog.answer import Answerer
+from tests.spark_jobs.fog import made
+from tests.spark_jobs.fog.made import at, line, span, unit_scaler
+from tests.support.plans import train_plan
 
 DEADLINE_S = 90.0
+ZEROS = np.zeros(2, np.float32)
 
 
 class Farm:
@@ -48,7 +54,7 @@ class Farm:
     def model(self, name: str, vector: npt.ArrayLike) -> ModelReference:
         """Send a model's blocks."""
         weights = send_vector(self._publisher, MODEL_BLOBS, name, np.asarray(vector, np.float32), N_BLOBS_PARTITIONS)
-        return ModelReference(name=name, version=0, weights=weights)
+        return ModelReference(name=name, version="main@0", weights=weights)
 
     def announce(self, plan: Plan) -> None:
         """Send a plan."""
@@ -81,6 +87,30 @@ class Farm:
                         found.append((value if isinstance(value, bytes) else None, headers))
         assert reader.n_expired == 0
         return found
+
+
+def to_train(farm: Farm, number: int = 1) -> Plan:
+    """Return a plan to train on the third and fourth day of 2024."""
+    return train_plan(
+        farm.own,
+        plan_id=f"{farm.own.federation}/main/{number}",
+        interval=Interval(index=3, start=at(3), end=at(4)),
+        window=span(2, 4),
+        models=(farm.model("base", ZEROS),),
+        scaler=unit_scaler(),
+        deadline_s=120.0,
+    )
+
+
+def expected_digest(farm: Farm, plan: Plan, folder: Path) -> str:
+    """Return what the fog must answer, computed here from the same readings: five days of each sensor."""
+    store = made.store(farm.own, folder / "expected")
+    store.write("c-0", line(farm.own, "s1", 0, 5))
+    store.write("c-1", line(farm.own, "s3", 0, 5))
+    answerer = Answerer(farm.own.specification(), "fog-a", store, lambda weights: ZEROS)
+    weights = answerer.answer(plan, ()).weights
+    assert weights is not None
+    return vector_digest(weights)
 
 
 class FogProcess:

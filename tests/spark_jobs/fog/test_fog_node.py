@@ -6,20 +6,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from fogline.blocks import vector_digest
-from fogline.messages.plan import Interval, Plan
-from spark_jobs.fog.answer import Answerer
 from tests.spark_jobs.fog import made
 from tests.spark_jobs.fog.conftest import REPOSITORY
-from tests.spark_jobs.fog.made import at, line, readings, span, unit_scaler
-from tests.spark_jobs.fog.process import Farm, FogProcess
-from tests.support.plans import train_plan
+from tests.spark_jobs.fog.made import line, readings, span
+from tests.spark_jobs.fog.process import Farm, FogProcess, expected_digest, to_train
 
 StartFog = Callable[[Farm], FogProcess]
-ZEROS = np.zeros(2, np.float32)
 SOUND = b'{"sensor_id": "s1", "event_time": "2024-01-01T00:30:00Z", "x": 1, "y": 3}'
 BAD = {
     b"{": "",
@@ -32,29 +26,6 @@ BAD = {
     SOUND.replace(b"2024", b"2999"): "event_time",
     SOUND.replace(b'"s1"', b'"s3"'): "sensor_id",
 }
-
-
-def to_train(farm: Farm, number: int = 1) -> Plan:
-    return train_plan(
-        farm.own,
-        plan_id=f"{farm.own.federation}/main/{number}",
-        interval=Interval(index=3, start=at(3), end=at(4)),
-        window=span(2, 4),
-        models=(farm.model("base", ZEROS),),
-        scaler=unit_scaler(),
-        deadline_s=120.0,
-    )
-
-
-def expected_digest(farm: Farm, plan: Plan, folder: Path) -> str:
-    """Compute here, from the same readings, what the fog must answer."""
-    store = made.store(farm.own, folder / "expected")
-    store.write("c-0", line(farm.own, "s1", 0, 5))
-    store.write("c-1", line(farm.own, "s3", 0, 5))
-    answerer = Answerer(farm.own.specification(), "fog-a", store, lambda weights: ZEROS)
-    weights = answerer.answer(plan, ()).weights
-    assert weights is not None
-    return vector_digest(weights)
 
 
 def test_it_keeps_sound_readings_quarantines_the_rest_and_answers(

@@ -53,6 +53,13 @@ def test_a_plan_is_due_when_every_sensor_has_passed_its_window(own: Federation) 
     assert found.announced.plan == plan(own)
 
 
+def test_an_older_plan_that_arrives_late_does_not_replace_the_newer_one(own: Federation) -> None:
+    board = board_of(plan(own, 7), plan(own, 6))
+    found = due(board, progress(2.0, 2.0), APPENDED_S + 1)
+    assert found.announced is not None and found.announced.plan == plan(own, 7)
+    assert due(board, progress(2.0, 2.0), APPENDED_S + 1, {"small/main/7"}).announced is None
+
+
 def test_a_sensor_that_never_reported_is_waited_for_until_train_by(own: Federation) -> None:
     board = board_of(plan(own))
     assert due(board, progress(2.0, None), APPENDED_S + 49).announced is None

@@ -53,7 +53,7 @@ class PublishGlobalModel(FederationOperator):
         """Publish, compare with what is on the chain, or record the refusal."""
         federation, run_id = self.federation, run_id_of(context)
         with airflow_failures():
-            publication = publish_candidate(open_services(), federation, run_id, _refused_by(context))
+            publication = publish_candidate(open_services(), federation, run_id, _refusal(context))
         if publication.outcome == "refused":
             ended = AirflowSkipException if federation.promotion.on_refusal == "skip" else AirflowFailException
             self.log.warning("Refused: %s. %s stays the global model", publication.reason, publication.model.name)
@@ -61,12 +61,12 @@ class PublishGlobalModel(FederationOperator):
         return tell(self, publication)
 
 
-def _refused_by(context: Any) -> str | None:
+def _refusal(context: Any) -> str | None:
     answer = context["ti"].xcom_pull(task_ids=APPROVAL_TASK)
     if not answer or answer["chosen_options"] != [CHOICES["refuse"]]:
         return None
     user = answer["responded_by_user"]
-    return f"{user['name']}, who was asked" if user else "default, because nobody answered in time"
+    return f"by {user['name']}" if user else "because nobody answered in time"
 
 
 def tell(task: BaseOperator, publication: Publication) -> dict[str, Any]:
