@@ -122,13 +122,12 @@ def comparison_table(comparison: Comparison, interval_starts: Mapping[int, str],
     """
     one, other = comparison.branches
     what = error_name(comparison, unit)
-    headings = ("interval", "from", one, other, f"{one}: {what}", f"{other}: {what}", "difference", "rows", "fogs")
+    headings = ("interval", "from", one, what, other, what, "difference", "rows", "fogs")
     body = [
         (
             row.interval_index,
             interval_starts[row.interval_index],
-            *(str(version or "-") for version in row.versions),
-            *row.errors,
+            *(value for n in (0, 1) for value in (str(row.versions[n] or "-"), row.errors[n])),
             row.difference,
             _n_shown(row),
             len(row.fogs),
