@@ -147,7 +147,7 @@ def _title(comparison: Comparison) -> str:
     if comparison.fork is None:
         return f"{one} and {other} have no version in common"
     begin = " = ".join(dict.fromkeys(map(str, comparison.fork)))
-    return f"{one} and {other} on held-out days, from {begin} on, over the fogs that both scored"
+    return f"{one} and {other} on held-out days, from {begin} on"
 
 
 def _notes(comparison: Comparison) -> list[str]:

@@ -49,6 +49,8 @@ def roll_back(services: Services, federation: Federation, to: Version, moved_by:
 
     Raises
     ------
+    LedgerError
+        There is no such version.
     RoundRefused
         The version is the head already, or not on its ancestry.
     """
@@ -56,14 +58,17 @@ def roll_back(services: Services, federation: Federation, to: Version, moved_by:
     now = utc_now()
     with services.ledger.transaction() as session:
         head, chain = _head(session, name, branch), models.chain_of(session, name, branch)
-        row = next((one for one in chain if (one.branch, one.version) == to), None)
-        if row is None or row is chain[-1]:
+        asked = models.version_of(session, name, to)
+        # One plan is one model, under whatever name: where a promoted branch began, the chain has that branch's.
+        if asked.plan_id not in {one.plan_id for one in chain[:-1]}:
             reach = ", ".join(one.name for one in chain[-6:-1]) or "none"
-            what = "is the head already" if row else f"is not on the way to {chain[-1].name}"
+            is_head = asked.plan_id == chain[-1].plan_id
+            what = "is the head already" if is_head else f"is not on the way to {chain[-1].name}"
             raise RoundRefused(f"{to} {what}; {branch} can be rolled back to {reach} and what lies before")
-        if row.branch != branch:
-            # The head of a branch is a version of its own, so what another branch trained gets one.
-            row = models.copy_model(session, row, branch, models.next_version(session, name, branch), now)
+        # The head of a branch is a version of its own, so what only another branch has gets one.
+        row = models.own_version(session, asked, branch) or models.copy_model(
+            session, asked, branch, models.next_version(session, name, branch), now
+        )
         move = models.move_head(session, row, head.head_no + 1, "rolled back", moved_by, now)
     send_head(services, federation)
     return MovedHead(move, row, chain[-1].name)
