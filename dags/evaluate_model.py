@@ -9,10 +9,11 @@ from airflow.sdk import DAG
 from fogline.airflow.dags import LONGEST_DEADLINE, dag_settings, sound_federations
 from fogline.airflow.forms import evaluation_form
 from fogline.airflow.operators.evaluate import AnnounceEvaluation, CollectScores
+from fogline.dag_ids import EVALUATE, dag_id
 
 for federation, file in sound_federations():
     with DAG(
-        dag_id=f"evaluate_model__{federation.federation}",
+        dag_id=dag_id(EVALUATE, federation.federation),
         description=f"Score a model: {federation.description}",
         doc_md=__doc__,
         schedule=None,

@@ -9,13 +9,15 @@ Backfill the DAG to train through history, one round per interval, in order. A r
 that has no model yet, or the one that the form names. Any task can be cleared: an interval that has a model is \
 recomputed and compared, and nothing is published twice. If a task says that its plan is over, clear `announce_round` \
 with everything after it.
+
+Each branch of a federation has a DAG of its own: a backfill of it trains the branch beside `main`.
 """
 
 import datetime as dt
 
 from airflow.sdk import DAG
 
-from fogline.airflow.dags import dag_settings, sensor_time, sound_federations
+from fogline.airflow.dags import dag_settings, sensor_time, sound_branches
 from fogline.airflow.forms import round_form
 from fogline.airflow.operators.aggregate import aggregate_weights
 from fogline.airflow.operators.announce_round import AnnounceRound
@@ -23,10 +25,11 @@ from fogline.airflow.operators.collect import CollectWeights
 from fogline.airflow.operators.evaluate import EvaluateCandidate
 from fogline.airflow.operators.publish import APPROVAL_TASK, ApproveCandidate, PublishGlobalModel
 from fogline.airflow.timetable import FederationTimetable
+from fogline.dag_ids import ROUND, dag_id
 
-for federation, file in sound_federations():
+for federation, file in sound_branches():
     with DAG(
-        dag_id=f"federated_round__{federation.federation}",
+        dag_id=dag_id(ROUND, federation.federation, federation.branch),
         description=f"A federated round: {federation.description}",
         doc_md=__doc__,
         schedule=FederationTimetable(federation.start, federation.interval, federation.schedule == "live"),

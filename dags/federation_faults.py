@@ -1,17 +1,18 @@
-"""A federation file that can't be used shows up as a DAG that says why; the other federations' DAGs are not touched."""
+"""A federation's or branch's file that can't be used shows up as a DAG that says why; others are not touched."""
 
 from airflow.sdk import DAG, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from fogline.airflow.dags import federation_faults
+from fogline.dag_ids import FAULT, name_for_id
 
 for name, fault in federation_faults().items():
     with DAG(
-        dag_id=f"federation_file_is_broken__{name}",
+        dag_id=f"{FAULT}__{name_for_id(name)}",
         description=fault.splitlines()[0],
         doc_md=f"The file `{name}.yaml` can't be used:\n\n```\n{fault}\n```\n\nMend it.",
         schedule=None,
-        tags=["fogline", name, "broken"],
+        tags=["fogline", name_for_id(name.partition(".")[0]), "broken"],
         default_args={"owner": "fogline", "retries": 0},
     ) as dag:
 

@@ -10,10 +10,11 @@ from airflow.sdk import DAG
 from fogline.airflow.dags import LONGEST_DEADLINE, dag_settings, sound_federations
 from fogline.airflow.forms import initialise_form
 from fogline.airflow.operators.initialise import AnnounceStatistics, CollectStatistics, PublishFirstModel
+from fogline.dag_ids import INITIALISE, dag_id
 
 for federation, file in sound_federations():
     with DAG(
-        dag_id=f"initialise_federation__{federation.federation}",
+        dag_id=dag_id(INITIALISE, federation.federation),
         description=f"Scaler and first weights: {federation.description}",
         doc_md=__doc__,
         schedule=None,

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from fogline.errors import FoglineError
 
+MAIN = "main"
+
 _WRITTEN = re.compile(r"(?:(?P<branch>[A-Za-z][A-Za-z0-9_-]*)@)?(?P<number>\d{1,9})")
 
 

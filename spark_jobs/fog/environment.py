@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fogline.federation import Federation, load_federation
+from fogline.federation import Federation, federation_file, load_federation
 from fogline.kafka.clients import ClientConfig, config_from_environment
+from fogline.versions import MAIN
 from spark_jobs.fog.errors import FogError
 
 EDGE_VARIABLE = "FOGLINE_EDGE_KAFKA_BOOTSTRAP_SERVERS"
@@ -46,11 +47,16 @@ def load_fogs(folder: Path, name: str, fogs: Sequence[str]) -> Federation:
     FoglineError
         There is no such file, it has a fault, or a fog is not in it.
     """
-    path = folder / f"{name}.yaml"
+    path = federation_file(name, folder=folder)
     if not path.is_file():
-        known = ", ".join(sorted(found.stem for found in folder.glob("*.yaml"))) or "none"
+        known = ", ".join(sorted(found.stem for found in folder.glob("*.yaml") if "." not in found.stem)) or "none"
         raise FogError(f"--federation {name}: there is no {path}; there: {known}")
     federation = load_federation(path)
+    if federation.branch != MAIN:
+        raise FogError(
+            f"--federation {name}: {path.name} is a branch, and a fog serves all branches; "
+            f"write --federation {federation.federation}"
+        )
     for fog in fogs:
         if fog not in federation.fogs:
             raise FogError(f"--fog {fog}: {path.name} has no such fog; it has {', '.join(federation.fogs)}")

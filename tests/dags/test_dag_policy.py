@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 REPOSITORY = Path(__file__).parents[2]
 ROUND = ["announce_round", "collect_weights", "aggregate_weights", "evaluate_candidate", "publish_global_model"]
@@ -32,11 +33,15 @@ def dags(airflow_home: Path) -> dict[str, Any]:
     return load_dags(REPOSITORY / "dags")
 
 
-def test_the_federation_has_its_three_dags(dags: dict[str, Any]) -> None:
+def test_the_federation_has_its_dags(dags: dict[str, Any]) -> None:
     assert sorted(dags) == [
+        "compare_branches__wind_farm",
         "evaluate_model__wind_farm",
         "federated_round__wind_farm",
         "initialise_federation__wind_farm",
+        "new_branch__wind_farm",
+        "promote_branch__wind_farm",
+        "roll_back__wind_farm",
     ]
 
 
@@ -79,6 +84,43 @@ def test_a_broken_federation_file_is_a_dag_that_says_why(federations: Path) -> N
     dags = load_dags(REPOSITORY / "dags")
     assert "federated_round__wind_farm" in dags
     assert "orchard.yaml: start: is missing; add it" in dags["federation_file_is_broken__orchard"].doc_md
+
+
+def write_branch(federations: Path, name: str, **content: Any) -> None:
+    (federations / f"wind_farm.{name}.yaml").write_text(yaml.safe_dump({"from": "main@3", **content}))
+
+
+def test_a_branch_has_a_dag_of_rounds_and_no_other(federations: Path) -> None:
+    file = federations / "wind_farm.yaml"
+    file.write_text(file.read_text().replace("schedule: none", "schedule: live"))
+    before = set(load_dags(REPOSITORY / "dags"))
+    write_branch(federations, "without_fog_3", exclude=["fog-3"])
+    dags = load_dags(REPOSITORY / "dags")
+    assert set(dags) - before == {"federated_round__wind_farm__without_fog_3"}
+    dag = dags["federated_round__wind_farm__without_fog_3"]
+    assert dag.task_ids == ROUND
+    assert "without_fog_3" in dag.tags and "main" in dags["federated_round__wind_farm"].tags
+    assert dag.get_task("announce_round").federation_file == str(federations / "wind_farm.without_fog_3.yaml")
+    assert "by hand or by backfill" in dag.timetable.description
+    assert "by hand" not in dags["federated_round__wind_farm"].timetable.description
+
+
+def test_the_forms_propose_the_branches_that_are_there(federations: Path) -> None:
+    write_branch(federations, "slow", training={"learning_rate": 0.01})
+    dags = load_dags(REPOSITORY / "dags")
+    assert dags["promote_branch__wind_farm"].params.get_param("branch").schema["examples"] == ["slow"]
+    assert dags["compare_branches__wind_farm"].params["second"] == "slow"
+
+
+def test_a_broken_branch_file_takes_down_only_its_branch(federations: Path) -> None:
+    write_branch(federations, "seeded", seed=7)
+    write_branch(federations, "slow", training={"learning_rate": 0.01})
+    (federations / "wind_farm.a b.yaml").write_text("from: main@3")
+    dags = load_dags(REPOSITORY / "dags")
+    assert {"federated_round__wind_farm", "federated_round__wind_farm__slow"} <= set(dags)
+    broken = dags["federation_file_is_broken__wind_farm.seeded"]
+    assert "seed: a branch can't have its own" in broken.doc_md and "wind_farm" in broken.tags
+    assert "is no name of a branch" in dags["federation_file_is_broken__wind_farm.a_b"].doc_md
 
 
 def test_the_engine_is_the_federations_choice(federations: Path) -> None:

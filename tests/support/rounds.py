@@ -15,6 +15,7 @@ from fogline.steps.initialise import commit_first_model
 from fogline.steps.publish import Publication, publish_candidate
 from fogline.steps.train import OpenRound, OtherRuns, RunRequest, announce_round
 from tests.support.cloud import Cloud
+from tests.support.fogs import FogStandIn
 
 POLL_S = 20.0
 
@@ -97,7 +98,7 @@ def aggregate_in_numpy(cloud: Cloud, seal: Seal, parameters: list[float]) -> Res
 def evaluate(cloud: Cloud, run: str, error: float = 1.0) -> Seal:
     """Have the stand-ins score the candidate, which errs by ``error`` where the base errs by 2, and record it."""
     state = measure.announce_candidate(cloud.services, cloud.federation, run)
-    for fog in (cloud.fog_a, cloud.fog_b):
+    for fog in _asked(cloud, state):
         fog.scores(state.plan, {"base": 2.0, "candidate": error})
     seal = collect(cloud, state)
     measure.record_evaluation(cloud.services, seal)
@@ -113,14 +114,20 @@ def aggregated(
 ) -> OpenRound:
     """Run a round from announcement to candidate."""
     opened = open_round(cloud, run, requested, others)
-    cloud.fog_a.update(opened.state.plan, parameters, 100)
-    cloud.fog_b.update(opened.state.plan, parameters, 300)
+    for fog in _asked(cloud, opened.state):
+        fog.update(opened.state.plan, parameters, 100 if fog is cloud.fog_a else 300)
     aggregate_in_numpy(cloud, collect(cloud, opened.state), parameters)
     return opened
 
 
-def whole_round(cloud: Cloud, run: str, parameters: list[float], requested: Interval | None = None) -> Publication:
+def whole_round(
+    cloud: Cloud, run: str, parameters: list[float], requested: Interval | None = None, error: float = 1.0
+) -> Publication:
     """Run a round from announcement to publication."""
     aggregated(cloud, run, parameters, requested)
-    evaluate(cloud, run)
+    evaluate(cloud, run, error)
     return publish_candidate(cloud.services, cloud.federation, run)
+
+
+def _asked(cloud: Cloud, state: PlanState) -> list[FogStandIn]:
+    return [fog for fog in (cloud.fog_a, cloud.fog_b) if fog.name in state.plan.members]

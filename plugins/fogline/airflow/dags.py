@@ -4,16 +4,27 @@ import datetime as dt
 from typing import Any
 
 from fogline.federation import Federation, federation_file, federations_folder, load_federations
+from fogline.versions import MAIN
 
 TASK_TIME = dt.timedelta(minutes=30)
 # A sensor's own time-out only guards against a broken clock: the plan's deadline closes it before.
 LONGEST_DEADLINE = dt.timedelta(days=1)
 
 
-def sound_federations() -> list[tuple[Federation, str]]:
-    """Return the federations whose files are sound, each with its file's path."""
+def sound_branches() -> list[tuple[Federation, str]]:
+    """Return the federations and branches whose files are sound, each with its file's path."""
     federations, _ = load_federations(federations_folder())
-    return [(federation, str(federation_file(federation.federation))) for federation in federations]
+    return [(one, str(federation_file(one.federation, one.branch))) for one in federations]
+
+
+def sound_federations() -> list[tuple[Federation, str]]:
+    """Return the federations whose files are sound, without their branches, each with its file's path."""
+    return [(federation, file) for federation, file in sound_branches() if federation.branch == MAIN]
+
+
+def branches_of(federation: Federation) -> list[str]:
+    """Return the names of a federation's branches whose files are sound, `main` among them."""
+    return [one.branch for one, _ in sound_branches() if one.federation == federation.federation]
 
 
 def federation_faults() -> dict[str, str]:
@@ -28,7 +39,7 @@ def dag_settings(federation: Federation, kind: str) -> dict[str, Any]:
         "start_date": federation.start,
         "catchup": False,
         "max_active_runs": 1,
-        "tags": ["fogline", federation.federation, kind],
+        "tags": ["fogline", federation.federation, federation.branch, kind],
         "default_args": {
             "owner": federation.owner,
             "execution_timeout": TASK_TIME,

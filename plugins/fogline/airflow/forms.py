@@ -1,9 +1,13 @@
 """The forms of the DAGs: what a person may choose when starting a run by hand."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from airflow.sdk import Param
 
 from fogline.airflow.timetable import humanise
 from fogline.federation.settings import Federation
+from fogline.versions import MAIN
 
 
 def round_form(federation: Federation) -> dict[str, Param]:
@@ -39,10 +43,10 @@ def evaluation_form(federation: Federation) -> dict[str, Param]:
     return {
         "version": Param(
             None,
-            type=["null", "integer"],
-            minimum=0,
+            type=["null", "string"],
             title="Version",
-            description=f"The number behind {federation.branch}@. Empty: the current version.",
+            description="Of any branch, such as main@12 or without_fog_3@20; a number alone is main's. "
+            "Empty: main's current version.",
         ),
         "window_start": _moment(federation.start.isoformat(), "First event time to score", "Inclusive."),
         "window_end": _moment(
@@ -64,6 +68,53 @@ def evaluation_form(federation: Federation) -> dict[str, Param]:
     }
 
 
+def new_branch_form(federation: Federation) -> dict[str, Param]:
+    """Return the form of `new_branch`."""
+    return {
+        "name": _text("", "Name", "Letters, digits, - and _; the new DAG's id ends with it.", minLength=1),
+        "begins_at": _text(
+            "", "Begins at", "The version that it starts from, of any branch, such as main@12.", minLength=1
+        ),
+        "exclude": _lines("Fogs to leave out", "One a line. None: all fogs train.", list(federation.fogs)),
+        "settings": _lines(
+            "Settings that differ",
+            "One a line, as key=value with dots between nested keys: training.learning_rate=0.02. A branch may change "
+            "owner, schedule, training, strategy, aggregation, round, promotion and window.",
+        ),
+        "description": Param(
+            None, type=["null", "string"], title="Description", description="What it is for; empty: what differs."
+        ),
+    }
+
+
+def compare_form(branches: Sequence[str]) -> dict[str, Param]:
+    """Return the form of `compare_branches`."""
+    others = [branch for branch in branches if branch != MAIN]
+    return {
+        "first": _text(MAIN, "One branch", "What the other is compared with.", examples=list(branches)),
+        "second": _text(others[0] if others else "", "Other branch", "The differences are its own less the first's.",
+                        examples=list(branches), minLength=1),
+    }  # fmt: skip
+
+
+def promote_form(branches: Sequence[str]) -> dict[str, Param]:
+    """Return the form of `promote_branch`."""
+    others = [branch for branch in branches if branch != MAIN]
+    said = "Its head becomes main's next version; the fogs train from that, and the next interval follows its last one."
+    return {"branch": _text("", "Branch", said, examples=others, minLength=1)}
+
+
+def roll_back_form(branches: Sequence[str]) -> dict[str, Param]:
+    """Return the form of `roll_back`."""
+    return {
+        "version": _text(
+            "", "Version", "Where the head moves to, such as main@11. What was trained after it can be trained again.",
+            minLength=1,
+        ),
+        "branch": _text(MAIN, "Branch", "Whose head moves.", examples=list(branches)),
+    }  # fmt: skip
+
+
 def _moment(default: str, title: str, description: str) -> Param:
     return Param(default, type="string", format="date-time", title=title, description=description)
 
@@ -77,3 +128,12 @@ def _deadline(federation: Federation) -> Param:
         title="Deadline in seconds",
         description="After so long the plan closes; below its quorum the task fails.",
     )
+
+
+def _text(default: str, title: str, description: str, **schema: Any) -> Param:
+    return Param(default, type="string", title=title, description=description, **schema)
+
+
+def _lines(title: str, description: str, examples: Sequence[str] = ()) -> Param:
+    proposed: dict[str, Any] = {"examples": list(examples)} if examples else {}
+    return Param([], type="array", items={"type": "string"}, title=title, description=description, **proposed)

@@ -1,7 +1,6 @@
 """Read federation files; every fault becomes one line that names the place and the remedy."""
 
 import difflib
-import os
 from pathlib import Path
 from typing import Any
 
@@ -9,30 +8,18 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from fogline.errors import FoglineError
 from fogline.features import FeatureError, check_expressions
+from fogline.federation.branch_file import BranchFile
+from fogline.federation.files import FederationError, federation_file, names_in
 from fogline.federation.settings import Federation
+from fogline.versions import MAIN
 
-FOLDER_VARIABLE = "FOGLINE_FEDERATIONS"
-OWN_FOLDER = Path(__file__).parents[3] / "dags" / "federations"
-
-
-class FederationError(FoglineError):
-    """A federation file that can't be used; the message has one line per fault."""
-
-
-def federations_folder() -> Path:
-    """Return the folder of the federation files: the environment's, or the one beside the DAG files."""
-    return Path(os.environ.get(FOLDER_VARIABLE) or OWN_FOLDER)
-
-
-def federation_file(name: str) -> Path:
-    """Return where a federation's file lies."""
-    return federations_folder() / f"{name}.yaml"
+# The loader's own: the file's name gives them.
+_FROM_THE_NAME = ("federation", "branch", "begins_at")
 
 
 def load_federation(path: Path) -> Federation:
-    """Read and check one federation file; the federation is named by the file.
+    """Read and check the file of a federation or of a branch; both are named by the file.
 
     Raises
     ------
@@ -40,22 +27,24 @@ def load_federation(path: Path) -> Federation:
         One line per fault: ``<file>: <place>: <what is wrong>; <remedy>``.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise FederationError(f"{path.name}: can't be read as YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(raw, dict):
-        raise FederationError(f"{path.name}: holds no mapping; begin with `description:` and `start:`")
-    if "federation" in raw:
-        raise FederationError(f"{path.name}: federation: the file's name gives the name; remove the key")
-    try:
-        federation = Federation.model_validate({**raw, "federation": path.stem})
-    except ValidationError as error:
-        raise FederationError("\n".join(f"{path.name}: {_line(fault)}" for fault in error.errors())) from error
-    try:
-        check_expressions(federation.specification())
-    except FeatureError as error:
-        raise FederationError(f"{path.name}: {error}") from error
-    return federation
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        known = ", ".join(sorted(one.name for one in path.parent.glob("*.yaml"))) or "none"
+        raise FederationError(f"{path.name}: there is no such file in {path.parent}; there: {known}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise FederationError(f"{path.name}: can't be read: {error}; mend the file or its rights") from error
+    return parse_federation(path, text)
+
+
+def parse_federation(path: Path, text: str) -> Federation:
+    """Check a text as if it were the file at ``path``; see `load_federation`."""
+    name, branch = names_in(path)
+    content = _content(path, text)
+    if branch == MAIN:
+        return _federation(path, name, content)
+    parent, parent_content = _parent(path, name)
+    # Its expressions are the parent's, which were checked there.
+    return _validated(path, BranchFile(path.name, branch, content).over(parent, parent_content))
 
 
 def load_federations(folder: Path) -> tuple[list[Federation], dict[str, str]]:
@@ -64,7 +53,7 @@ def load_federations(folder: Path) -> tuple[list[Federation], dict[str, str]]:
     Returns
     -------
     tuple
-        The federations, and the error text of each broken file by its stem.
+        The federations and their branches, and the error text of each broken file by its stem.
     """
     federations, faults = [], {}
     for path in sorted(folder.glob("*.yaml")):
@@ -73,6 +62,51 @@ def load_federations(folder: Path) -> tuple[list[Federation], dict[str, str]]:
         except FederationError as error:
             faults[path.stem] = str(error)
     return federations, faults
+
+
+def _federation(path: Path, name: str, content: dict[str, Any]) -> Federation:
+    for key in _FROM_THE_NAME:
+        if key in content:
+            raise FederationError(f"{path.name}: {key}: the file's name gives it; remove the key")
+    federation = _validated(path, {**content, "federation": name})
+    try:
+        check_expressions(federation.specification())
+    except FeatureError as error:
+        raise FederationError(f"{path.name}: {error}") from error
+    return federation
+
+
+def _parent(path: Path, name: str) -> tuple[Federation, dict[str, Any]]:
+    parent = federation_file(name, folder=path.parent)
+    if not parent.is_file():
+        raise FederationError(
+            f"{path.name}: there is no {parent.name} beside it, whose branch it would be; write it or rename this"
+        )
+    try:
+        text = parent.read_text(encoding="utf-8")
+        content = _content(parent, text)
+        return _federation(parent, name, content), content
+    except (FederationError, OSError, UnicodeDecodeError) as error:
+        first = str(error).splitlines()[0]
+        raise FederationError(f"{path.name}: its federation's file must be mended first: {first}") from error
+
+
+def _content(path: Path, text: str) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise FederationError(f"{path.name}: can't be read as YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        begin = "`description:` and `start:`" if "." not in path.stem else "`from:`"
+        raise FederationError(f"{path.name}: holds no mapping; begin with {begin}")
+    return content
+
+
+def _validated(path: Path, content: dict[str, Any]) -> Federation:
+    try:
+        return Federation.model_validate(content)
+    except ValidationError as error:
+        raise FederationError("\n".join(f"{path.name}: {_line(fault)}" for fault in error.errors())) from error
 
 
 def _line(fault: ErrorDetails) -> str:

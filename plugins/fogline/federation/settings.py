@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from fogline.canonical import canonical_json, sha256_hex
+from fogline.versions import MAIN
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=100)]
 ColumnName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=63)]
@@ -212,7 +213,7 @@ class Federation(Specification):
     promotion: Promotion = Promotion()
     initialise: Initialise
     aggregation: Literal["spark-submit", "spark-connect"] = "spark-submit"
-    branch: BranchName = "main"
+    branch: BranchName = MAIN
     begins_at: str | None = None
 
     @model_validator(mode="after")

@@ -7,8 +7,10 @@ from sqlalchemy.orm import Session
 
 from fogline.ledger.models import chain_of
 from fogline.ledger.plans import seal_of
-from fogline.ledger.schema import EvaluationRow
+from fogline.ledger.schema import EvaluationRow, HeadMove
+from fogline.rounds.compare import ScoredLink
 from fogline.sums import ScoreSums
+from fogline.versions import Version
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class CommittedRound:
 def committed_rounds(session: Session, federation: str, branch: str) -> list[CommittedRound]:
     """Return the rounds on the head's ancestry, in order."""
     found = []
-    for row in chain_of(session, federation, branch):
+    for row in chain_of(session, federation, branch, with_scores=True):
         if row.interval_index is None:
             continue
         seal = seal_of(session, row.plan_id)
@@ -65,3 +67,22 @@ def evaluation_scores(session: Session, plan_id: str) -> dict[str, ScoreSums]:
 
 def _total(by_fog: dict[str, dict[str, float]] | None) -> ScoreSums:
     return ScoreSums.total(ScoreSums.model_validate(sums) for sums in (by_fog or {}).values())
+
+
+def scored_chain(session: Session, federation: str, branch: str) -> list[ScoredLink]:
+    """Return a branch's ancestry with the scores that each version had when it was published."""
+    return [
+        ScoredLink(
+            version=Version(row.branch, row.version),
+            interval_index=row.interval_index,
+            plan_id=row.plan_id,
+            scores={fog: ScoreSums.model_validate(sums) for fog, sums in (row.scores or {}).items()},
+        )
+        for row in chain_of(session, federation, branch, with_scores=True)
+    ]
+
+
+def branches_of(session: Session, federation: str) -> list[str]:
+    """Return the branches that have a head, by name."""
+    query = select(HeadMove.branch).where(HeadMove.federation == federation).distinct()
+    return sorted(session.scalars(query))

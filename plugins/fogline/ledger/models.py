@@ -135,6 +135,12 @@ def copy_model(session: Session, origin: ModelRow, branch: str, version: int, no
     return row
 
 
+def own_version(session: Session, model: ModelRow, branch: str) -> ModelRow | None:
+    """Return the first version of a branch that is the same model as one of any branch."""
+    query = select(ModelRow).where(ModelRow.federation == model.federation, ModelRow.branch == branch)
+    return session.scalar(query.where(ModelRow.plan_id == model.plan_id).order_by(ModelRow.id).limit(1))
+
+
 def move_head(session: Session, row: ModelRow, head_no: int, reason: str, moved_by: str, now: dt.datetime) -> HeadMove:
     """Append a head move to a version of the branch.
 

@@ -37,7 +37,7 @@ def decide(
         The error is the share of wrong classes instead of the RMSE.
     """
     before, after = ScoreSums.total(base.values()), ScoreSums.total(candidate.values())
-    then, now = _error(before, classes), _error(after, classes)
+    then, now = error_of(before, classes), error_of(after, classes)
     if then is None or now is None:
         return GateDecision(True, "not judged: no fog has a reading on its held-out days yet")
     what = "share of wrong classes" if classes else "RMSE"
@@ -49,14 +49,14 @@ def decide(
     return GateDecision(False, f"{numbers}; above the tolerance of {100 * tolerance:g} %: {worst}")
 
 
-def _error(sums: ScoreSums, classes: bool) -> float | None:
+def error_of(sums: ScoreSums, classes: bool) -> float | None:
     if classes:
         return None if sums.accuracy is None else 1 - sums.accuracy
     return sums.rmse
 
 
 def _fog_numbers(fog: str, base: ScoreSums | None, candidate: ScoreSums, classes: bool) -> str:
-    then, now = (None if sums is None else _error(sums, classes) for sums in (base, candidate))
+    then, now = (None if sums is None else error_of(sums, classes) for sums in (base, candidate))
     return f"{fog} {_shown(then)} → {_shown(now)}"
 
 

@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from fogline.dag_ids import INITIALISE, ROUND, dag_id
 from fogline.federation.settings import Federation
 from fogline.messages.plan import Interval
 from fogline.rounds.errors import RoundRefused
@@ -130,7 +131,7 @@ def choose(
     """
     if not chain:
         raise RoundRefused(
-            f"{federation.federation} has no model yet; run the DAG initialise_federation__{federation.federation}"
+            f"{federation.federation} has no model yet; run the DAG {dag_id(INITIALISE, federation.federation)}"
         )
     for base, link in itertools.pairwise(chain):
         if requested and link.interval_index == requested.index:
@@ -153,7 +154,7 @@ def _recompute(federation: Federation, interval: Interval, base: ChainLink, link
     if link.trained_on != federation.branch:
         raise RoundRefused(
             f"interval {interval.index} ({interval}) of {federation.branch} was trained on {link.trained_on}; "
-            f"recompute it there, with that branch's DAG"
+            f"recompute it there, with the DAG {dag_id(ROUND, federation.federation, link.trained_on)}"
         )
     return Choice(interval, base.version, is_on_chain=True)
 

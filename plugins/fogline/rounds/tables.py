@@ -18,7 +18,7 @@ def text_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[obje
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False)
     body = [list(row) for row in rows]
     for column, heading in enumerate(headings):
-        is_number = bool(body) and all(isinstance(row[column], int | float) for row in body)
+        is_number = bool(body) and all(isinstance(row[column], int | float | None) for row in body)
         table.add_column(heading, justify="right" if is_number else "left", overflow="fold")
     for row in body:
         table.add_row(*(_cell(value) for value in row))

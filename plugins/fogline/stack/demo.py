@@ -7,7 +7,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from fogline.federation import Federation, load_federation
+from fogline.dag_ids import EVALUATE, INITIALISE, ROUND, dag_id
+from fogline.federation import Federation, federation_file, load_federation
 from fogline.ledger.database import Ledger
 from fogline.ledger.history import CommittedRound, committed_rounds, evaluation_scores
 from fogline.ledger.plans import newest_plan
@@ -41,15 +42,15 @@ class Demo:
     def __init__(self, stack: Stack, console: Console) -> None:
         self.stack, self.console = stack, console
         name = stack.settings.federation
-        self.federation: Federation = load_federation(stack.settings.federations / f"{name}.yaml")
-        self.rounds_dag = f"federated_round__{name}"
+        self.federation: Federation = load_federation(federation_file(name, folder=stack.settings.federations))
+        self.rounds_dag = dag_id(ROUND, name)
         self.ledger = Ledger(stack.parts.ledger_url)
         self.runs = AirflowRuns(AirflowApi(stack.settings.airflow_url, USER, stack.parts.airflow.password))
 
     def run(self, n_rounds: int) -> None:
         """Run the demo up to its table."""
         self._replayed()
-        self._trigger("initialise_federation")
+        self._trigger(INITIALISE)
         first = interval_at(self.federation, 0).start
         last = interval_at(self.federation, n_rounds - 1).start
         self.runs.unpause(self.rounds_dag)
@@ -73,15 +74,13 @@ class Demo:
         )
 
     def _trigger(self, kind: str, form: dict[str, object] | None = None) -> str:
-        dag_id = f"{kind}__{self.federation.federation}"
+        dag = dag_id(kind, self.federation.federation)
         began = time.monotonic()
-        self.runs.unpause(dag_id)
-        run_id = self.runs.trigger(dag_id, form)
-        wait_until(
-            lambda: self.runs.state(dag_id, run_id) in ENDED, what=dag_id, deadline_s=RUN_DEADLINE_S, every_s=POLL_S
-        )
-        self.runs.require_success(dag_id, run_id)
-        self.console.print(f"{dag_id}: {time.monotonic() - began:.1f} s")
+        self.runs.unpause(dag)
+        run_id = self.runs.trigger(dag, form)
+        wait_until(lambda: self.runs.state(dag, run_id) in ENDED, what=dag, deadline_s=RUN_DEADLINE_S, every_s=POLL_S)
+        self.runs.require_success(dag, run_id)
+        self.console.print(f"{dag}: {time.monotonic() - began:.1f} s")
         return run_id
 
     def tasks_of(self, index: int) -> list[TaskTime]:
@@ -152,7 +151,7 @@ class Demo:
             "window_end": (end + dt.timedelta(days=365)).isoformat(),
             "deadline_s": SCORE_DEADLINE_S,
         }
-        run_id = self._trigger("evaluate_model", form)
+        run_id = self._trigger(EVALUATE, form)
         with self.ledger.transaction() as session:
             scores = evaluation_scores(session, self._evaluation_plan(run_id))
         for name, total in scores.items():

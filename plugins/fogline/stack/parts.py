@@ -131,10 +131,10 @@ class Parts:
         return Program("producer", command, settle_s=0, final_exit_codes=(0, 2))
 
     def _fogs(self, separate: bool) -> list[Program]:
-        from fogline.federation import load_federation
+        from fogline.federation import federation_file, load_federation
 
         name = self.settings.federation
-        fogs = list(load_federation(self.settings.federations / f"{name}.yaml").fogs)
+        fogs = list(load_federation(federation_file(name, folder=self.settings.federations)).fogs)
         groups = {fog: [fog] for fog in fogs} if separate else {"fog": fogs}
         main = str(REPOSITORY / "spark_jobs" / "fog_node.py")
         return [

@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable, Iterable
 
+from fogline.dag_ids import EVALUATE, INITIALISE, ROUND, dag_id
 from fogline.stack.airflow import USER as AIRFLOW_USER
 from fogline.stack.airflow_api import AirflowApi
 from fogline.stack.errors import StackError
@@ -14,7 +15,7 @@ from fogline.stack.waiting import wait_until
 SERVER_DEADLINE_S = 60
 START_DEADLINE_S = 180
 PARSE_DEADLINE_S = 120
-DAG_KINDS = ("federated_round", "initialise_federation", "evaluate_model")
+DAG_KINDS = (ROUND, INITIALISE, EVALUATE)
 
 
 class Readiness:
@@ -48,7 +49,7 @@ class Readiness:
             wait_until(lambda: not api.unhealthy(), what="Airflow", deadline_s=START_DEADLINE_S, log=log)
         except StackError as late:
             raise StackError(f"unhealthy in Airflow: {', '.join(api.unhealthy())}; {late}") from None
-        dag_ids = [f"{kind}__{self.parts.settings.federation}" for kind in DAG_KINDS]
+        dag_ids = [dag_id(kind, self.parts.settings.federation) for kind in DAG_KINDS]
         log = self.supervisor.log("airflow-dag-processor")
         what = f"the DAGs {', '.join(dag_ids)}"
         try:

@@ -37,6 +37,13 @@ class Settings(BaseSettings):
     def _absolute(cls, path: Path) -> Path:
         return path.expanduser().absolute()
 
+    @field_validator("federation", mode="after")
+    @classmethod
+    def _no_branch(cls, name: str) -> str:
+        if "." in name:
+            raise ValueError("name a federation, not a branch: its fogs serve all branches")
+        return name
+
     @property
     def ports(self) -> dict[str, int]:
         """Return every port of the stack by the variable that changes it."""

@@ -14,6 +14,7 @@ from fogline.rounds.judge import PlanState
 from fogline.rounds.tables import scores_table
 from fogline.steps.measure import announce_candidate, announce_evaluation, evaluation_key, record_evaluation
 from fogline.steps.services import Services
+from fogline.versions import MAIN, parse_version
 
 
 class EvaluateCandidate(CollectAnswers):
@@ -44,7 +45,7 @@ class AnnounceEvaluation(FederationOperator):
                 open_services(),
                 self.federation,
                 run_id_of(context),
-                form["version"],
+                parse_version(form["version"], MAIN) if form["version"] else None,
                 EventTimeSpan(start=form["window_start"], end=form["window_end"]),
                 form["rows"],
                 form["deadline_s"],

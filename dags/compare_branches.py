@@ -1,0 +1,24 @@
+"""Compare two branches by interval: the error of each one's own versions on held-out days.
+
+The error is summed over the fogs that both branches scored. The log has the table; the picture lies in the model \
+store, at the path that the log and the XCom give.
+"""
+
+from airflow.sdk import DAG
+
+from fogline.airflow.dags import branches_of, dag_settings, sound_federations
+from fogline.airflow.forms import compare_form
+from fogline.airflow.operators.branches import CompareBranches
+from fogline.dag_ids import COMPARE_BRANCHES, dag_id
+
+for federation, file in sound_federations():
+    with DAG(
+        dag_id=dag_id(COMPARE_BRANCHES, federation.federation),
+        description=f"Compare two branches: {federation.description}",
+        doc_md=__doc__,
+        schedule=None,
+        params=compare_form(branches_of(federation)),
+        **dag_settings(federation, "branches"),
+    ) as dag:
+        CompareBranches(task_id="compare_branches", federation_file=file)
+    globals()[dag.dag_id] = dag

@@ -1,0 +1,24 @@
+"""Make a branch's head the next version of `main`, on record.
+
+The fogs train from it and the subscribers follow; the round after it is for the interval that follows the branch's \
+last one. `roll_back` undoes it.
+"""
+
+from airflow.sdk import DAG
+
+from fogline.airflow.dags import branches_of, dag_settings, sound_federations
+from fogline.airflow.forms import promote_form
+from fogline.airflow.operators.branches import PromoteBranch
+from fogline.dag_ids import PROMOTE_BRANCH, dag_id
+
+for federation, file in sound_federations():
+    with DAG(
+        dag_id=dag_id(PROMOTE_BRANCH, federation.federation),
+        description=f"Promote a branch to main: {federation.description}",
+        doc_md=__doc__,
+        schedule=None,
+        params=promote_form(branches_of(federation)),
+        **dag_settings(federation, "branches"),
+    ) as dag:
+        PromoteBranch(task_id="promote", federation_file=file)
+    globals()[dag.dag_id] = dag

@@ -1,0 +1,84 @@
+"""The picture of two branches: one line each over event time, the same bytes from the same numbers."""
+
+import io
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from fogline.errors import FoglineError
+from fogline.rounds.compare import Comparison, error_name
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+# By the file's suffix: no date and no version of the library in the file.
+FORMATS = {".png": {"Software": None}, ".svg": {"Date": None, "Creator": None}}
+# The common part's colour is neither branch's.
+COLOURS = ("#1f77b4", "#d95f02")
+SIZE_INCHES = (8, 4.5)
+DOTS_PER_INCH = 150
+
+
+class ChartError(FoglineError):
+    """A picture that can't be drawn."""
+
+
+def chart_format(path: str) -> str:
+    """Return the suffix of a picture's file.
+
+    Raises
+    ------
+    ChartError
+        It is none that can be drawn.
+    """
+    suffix = PurePath(path).suffix.lower()
+    if suffix not in FORMATS:
+        raise ChartError(f"{path}: can't be drawn in this format; end the name with {' or '.join(FORMATS)}")
+    return suffix
+
+
+def draw_comparison(
+    comparison: Comparison, interval_starts: Mapping[int, "dt.datetime"], unit: str, suffix: str
+) -> bytes:
+    """Draw the error of both branches over the intervals' starts.
+
+    Raises
+    ------
+    ChartError
+        There is nothing to draw: no version of either branch was scored.
+    """
+    # Only who draws pays for the import.
+    import matplotlib
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+    from matplotlib.figure import Figure
+
+    if not any(error is not None for row in comparison.rows for error in row.errors):
+        raise ChartError("there is nothing to draw: neither branch has a version with scores of its own")
+    with matplotlib.rc_context({"svg.hashsalt": "fogline", "svg.fonttype": "none", "font.size": 11}):
+        figure = Figure(figsize=SIZE_INCHES, layout="constrained")
+        axes = figure.add_subplot()
+        for number, (branch, colour) in enumerate(zip(comparison.branches, COLOURS, strict=True)):
+            points = [
+                (interval_starts[row.interval_index], row.errors[number])
+                for row in comparison.rows
+                if row.errors[number] is not None
+            ]
+            axes.plot(
+                [start for start, _ in points],  # type: ignore[arg-type]
+                [error for _, error in points],  # type: ignore[arg-type]
+                label=branch,
+                color=colour,
+                marker="os"[number],
+                markersize=4,
+            )
+        locator = AutoDateLocator()  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+        axes.set_xlabel("start of the interval (UTC)")
+        axes.set_ylabel(f"{error_name(comparison, unit)} on held-out days")
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False)
+        drawn = io.BytesIO()
+        figure.savefig(drawn, format=suffix[1:], dpi=DOTS_PER_INCH, metadata=FORMATS[suffix])
+    return drawn.getvalue()
