@@ -1,5 +1,6 @@
 """Aggregate a round's updates on Spark: by spark-submit, or on a warm Spark Connect server."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -72,7 +73,7 @@ class AggregateBySparkSubmit(AggregatesRound, SparkSubmitOperator):
         self.env_vars = {
             BOOTSTRAP_VARIABLE: services.kafka["bootstrap.servers"],
             STORE_VARIABLE: services.store.url,
-            "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}",
+            "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "plugins"), os.environ.get("PYTHONPATH", "")]),
         }
         super().execute(context)
         with airflow_failures():
