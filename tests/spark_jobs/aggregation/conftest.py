@@ -18,6 +18,7 @@ from fogline.messages.plan import EventTimeSpan, ModelReference, Plan
 from fogline.messages.seal import Seal
 from fogline.messages.weights import BlockedVector, BlockLocation
 from fogline.scaling import Scale, Scaler
+from tests.support.fogs import layers_of, readings_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -66,6 +67,8 @@ class Round:
             fog=fog,
             specification_sha256=self.plan.specification_sha256,
             n_examples=n_examples,
+            layers=layers_of(self.plan),
+            readings=readings_of(self.plan, fog, n_examples),
             weights=weights,
             update_norm_l2=1.5,
         )
@@ -109,7 +112,7 @@ def new_round(store: ArtifactStore, kafka_config: Mapping[str, str]) -> NewRound
             deadline_s=60,
             train_by_share=0.5,
             head_no=1,
-            models=(ModelReference(name="base", version=0, weights=weights),),
+            models=(ModelReference(name="base", version="main@0", weights=weights),),
             scaler=Scaler(features={"wind_speed": Scale(mean=8, sd=4)}, target=Scale(mean=300, sd=200)),
             specification=resolved,
             specification_sha256=resolved.sha256(),

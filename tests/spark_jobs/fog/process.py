@@ -48,7 +48,7 @@ class Farm:
     def model(self, name: str, vector: npt.ArrayLike) -> ModelReference:
         """Send a model's blocks."""
         weights = send_vector(self._publisher, MODEL_BLOBS, name, np.asarray(vector, np.float32), N_BLOBS_PARTITIONS)
-        return ModelReference(name=name, version=0, weights=weights)
+        return ModelReference(name=name, version="main@0", weights=weights)
 
     def announce(self, plan: Plan) -> None:
         """Send a plan."""

@@ -34,7 +34,7 @@ class Models:
         self.vectors[digest] = vector
         block = BlockLocation(partition=0, offset=0, n_bytes=4 * vector.size, sha256=digest)
         weights = BlockedVector(topic="model-blobs", n_parameters=vector.size, digest=digest, blocks=(block,))
-        return ModelReference(name=name, version=0, weights=weights)
+        return ModelReference(name=name, version="main@0", weights=weights)
 
     def fetch(self, weights: BlockedVector) -> Vector:
         return self.vectors[weights.digest]
