@@ -52,9 +52,9 @@ def scores_of(errors: dict[str, float]) -> dict[str, Any]:
     return {"kind": "scores", "scores": scores, "n_examples": 1}
 
 
-def answer_of(plan: Plan, fog: str, **values: Any) -> Answer:
+def answer_of(plan: Plan, sender: str, /, **values: Any) -> Answer:
     """Return a manifest."""
-    common = {"plan_id": plan.plan_id, "fog": fog, "specification_sha256": plan.specification_sha256}
+    common = {"plan_id": plan.plan_id, "fog": sender, "specification_sha256": plan.specification_sha256}
     return Answer(**{**common, **values})
 
 
@@ -63,12 +63,13 @@ class FogStandIn:
 
     def __init__(self, bootstrap_servers: str, name: str) -> None:
         self.name = name
-        self._publisher = Publisher({"bootstrap.servers": bootstrap_servers})
+        # The client's own limit is below the broker's, and a test sends what is between them.
+        self.publisher = Publisher({"bootstrap.servers": bootstrap_servers, "message.max.bytes": "2000000"})
 
     def update(self, plan: Plan, weights: npt.ArrayLike, n_examples: int, **changes: Any) -> Answer:
         """Send blocks and manifest of an update."""
         key = f"{plan.plan_id}/{self.name}"
-        vector = send_vector(self._publisher, MODEL_WEIGHTS, key, np.asarray(weights, np.float32), N_WEIGHTS_PARTITIONS)
+        vector = send_vector(self.publisher, MODEL_WEIGHTS, key, np.asarray(weights, np.float32), N_WEIGHTS_PARTITIONS)
         return self.answer(plan, **{**update_of(plan, self.name, vector, n_examples), **changes})
 
     def statistics(self, plan: Plan, values: npt.ArrayLike) -> Answer:
@@ -87,7 +88,7 @@ class FogStandIn:
 
     def send(self, value: bytes, key: str | None = None) -> None:
         """Send any bytes as if they were an answer, under the fog's own key unless another is given."""
-        self._publisher.publish([Record(MODEL_UPDATES, self.name if key is None else key, value)])
+        self.publisher.publish([Record(MODEL_UPDATES, self.name if key is None else key, value)])
 
 
 class Crowd:
