@@ -32,6 +32,11 @@ def block_partition(block: int, n_partitions: int) -> int:
     return block % n_partitions
 
 
+def block_n_bytes(block: int, n_parameters: int) -> int:
+    """Return how many bytes block number ``block`` of a vector of ``n_parameters`` has; the last one may be short."""
+    return min(BLOCK_N_PARAMETERS, n_parameters - block * BLOCK_N_PARAMETERS) * WIRE_DTYPE.itemsize
+
+
 def encode(vector: npt.ArrayLike) -> list[bytes]:
     """Cut a flat vector into the bytes of its blocks.
 

@@ -4,11 +4,16 @@ import numpy as np
 
 from fogline.blocks import WIRE_DTYPE, Vector
 from fogline.canonical import sha256_hex
+from fogline.messages.cause import Cause, Fault
 from fogline.messages.weights import BlockLocation
 
 
 class ContentError(ValueError):
     """A block that its fog is rejected for; caught where blocks are read."""
+
+    def __init__(self, cause: Cause, reason: str) -> None:
+        super().__init__(reason)
+        self.fault = Fault(cause, reason)
 
 
 def block_values(number: int, data: bytes | None, declared: BlockLocation) -> Vector:
@@ -20,17 +25,20 @@ def block_values(number: int, data: bytes | None, declared: BlockLocation) -> Ve
         The record has no value, another size or digest than declared, or holds NaN or an infinity.
     """
     if data is None:
-        raise ContentError(f"block {number}: no record with a value at {place(declared)}")
+        raise ContentError(Cause.BLOCK_MISSING, f"block {number}: no record with a value at {place(declared)}")
     if len(data) != declared.n_bytes:
-        raise ContentError(f"block {number}: {len(data)} bytes, {declared.n_bytes} were declared")
+        cause = Cause.TOO_LARGE if len(data) > declared.n_bytes else Cause.DIGEST_MISMATCH
+        raise ContentError(cause, f"block {number}: {len(data)} bytes, {declared.n_bytes} were declared")
     found = sha256_hex(data)
     if found != declared.sha256:
-        raise ContentError(f"block {number}: digest {found[:12]}, {declared.sha256[:12]} was declared")
+        reason = f"block {number}: digest {found[:12]}, {declared.sha256[:12]} was declared"
+        raise ContentError(Cause.DIGEST_MISMATCH, reason)
     values = np.frombuffer(data, WIRE_DTYPE)
     finite = np.isfinite(values)
     if not finite.all():
         first = int(np.argmin(finite))
-        raise ContentError(f"block {number}: parameter {first} of it is {values[first]}, not a finite number")
+        reason = f"block {number}: parameter {first} of it is {values[first]}, not a finite number"
+        raise ContentError(Cause.NOT_FINITE, reason)
     return values
 
 

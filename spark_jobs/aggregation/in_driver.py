@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fogline.blocks import BlockError, Vector, decode
+from fogline.blocks import Vector
 from fogline.canonical import canonical_json
 from fogline.kafka.clients import ClientConfig
 from fogline.kafka.topics import MODEL_WEIGHTS
@@ -35,8 +35,8 @@ def reduce_in_driver(session: "SparkSession", config: ClientConfig, updates: Seq
     for update in updates:
         try:
             vectors.append(_vector(update, values))
-        except (ContentError, BlockError) as fault:
-            rejected[update.fog] = str(fault)
+        except ContentError as error:
+            rejected[update.fog] = error.fault
     if rejected:
         return Reduction(None, rejected)
     n_examples = np.array([update.n_examples for update in updates], np.int64)
@@ -71,9 +71,5 @@ def _json(value: object) -> str:
 
 
 def _vector(update: Update, values: Values) -> Vector:
-    weights = update.weights
-    data = [
-        block_values(number, values.get((block.partition, block.offset)), block).tobytes()
-        for number, block in enumerate(weights.blocks)
-    ]
-    return decode(data, weights.n_parameters, weights.digest)
+    blocks = enumerate(update.weights.blocks)
+    return np.concatenate([block_values(b, values.get((block.partition, block.offset)), block) for b, block in blocks])

@@ -1,8 +1,8 @@
 """Large updates: each Spark task reads its own blocks from Kafka and reduces them; no block passes through the JVM.
 
 The same block of every fog belongs to one task, because rules are column-wise, so nothing is shuffled. A block's digest
-is checked where it is read. The digest of the whole vector is not: it names the update, but the digests of its
-blocks already fix every byte of it.
+is checked where it is read. The digest of a whole vector of several blocks is checked on neither way of reducing: no
+task sees the whole, and the digests of its blocks already fix every byte of it.
 
 Python workers import ``spark_jobs`` and ``fogline`` by name, so both must be on the PYTHONPATH that the workers
 inherit: that of spark-submit, or that of the Spark Connect server.
@@ -17,6 +17,7 @@ import numpy as np
 from fogline.blocks import WIRE_DTYPE, block_partition
 from fogline.kafka.clients import ClientConfig
 from fogline.kafka.topics import N_WEIGHTS_PARTITIONS
+from fogline.messages.cause import Cause, Fault
 from fogline.messages.weights import BlockLocation
 from spark_jobs.aggregation.errors import AggregationError
 from spark_jobs.aggregation.reduction import Reduction, spark_errors
@@ -48,7 +49,7 @@ def reduce_in_tasks(session: "SparkSession", config: ClientConfig, updates: Sequ
     # By block, so that of a fog's faults the first is named, whichever task ended first.
     for row in sorted(rows, key=lambda row: int(row["block"])):
         if row["data"] is None:
-            rejected.setdefault(row["fog"], row["reason"])
+            rejected.setdefault(row["fog"], Fault(Cause(row["cause"]), row["reason"]))
         else:
             reduced[row["block"]] = row["data"]
     if rejected:

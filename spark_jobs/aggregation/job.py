@@ -4,17 +4,20 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from fogline.artifacts import ArtifactStore
 from fogline.blocks import Vector
 from fogline.kafka.clients import ClientConfig
+from fogline.messages.base import MAX_STORED_BYTES
 from fogline.messages.seal import FogContribution, Result, Seal
+from fogline.rounds.tables import contributions_table
 from spark_jobs.aggregation.errors import AggregationError
 from spark_jobs.aggregation.in_driver import reduce_in_driver
 from spark_jobs.aggregation.in_tasks import reduce_in_tasks
 from spark_jobs.aggregation.results import write_candidate, write_result
 from spark_jobs.aggregation.retention import unwritten
 from spark_jobs.aggregation.rules import RULES
-from spark_jobs.aggregation.table import contributions_table
 from spark_jobs.aggregation.updates import Rejections, Update, updates_of
 
 if TYPE_CHECKING:
@@ -50,12 +53,15 @@ def run(session: "SparkSession", store: ArtifactStore, plan_id: str, kafka_confi
              plan.quorum, plan.specification.strategy.rule)  # fmt: skip
     updates, rejected = updates_of(seal)
     parameters, accepted = _reduce(session, seal, updates, rejected, kafka_config)
+    reason = _obstacle(seal, accepted, rejected) or _overflow(parameters)
+    if reason is not None:
+        parameters = None
     n_examples = sum(update.n_examples for update in accepted)
     result = Result(
         plan_id=plan_id,
         seal_digest=seal.digest(),
         candidate=None if parameters is None else write_candidate(store, seal, parameters, n_examples),
-        reason=_obstacle(seal, accepted),
+        reason=reason,
         contributions=_contributions(seal, rejected, n_examples if parameters is not None else 0),
     )
     log.info("%s", contributions_table(result))
@@ -65,19 +71,29 @@ def run(session: "SparkSession", store: ArtifactStore, plan_id: str, kafka_confi
 
 
 def _read_seal(store: ArtifactStore, plan_id: str) -> Seal:
-    seal = Seal.from_bytes(store.read(f"{plan_id}/seal.json"))
+    seal = Seal.from_bytes(store.read(f"{plan_id}/seal.json"), MAX_STORED_BYTES)
     if seal.plan.plan_id != plan_id or seal.plan.kind != "train":
         raise AggregationError(f"{plan_id}/seal.json holds {seal.plan.kind} plan {seal.plan.plan_id}; "
                                "clear collect_weights")  # fmt: skip
     return seal
 
 
-def _obstacle(seal: Seal, accepted: Sequence[Update]) -> str | None:
-    if len(accepted) < seal.plan.quorum:
-        return f"{len(accepted)} usable updates are below the quorum of {seal.plan.quorum}; the model is unchanged"
-    if sum(update.n_examples for update in accepted) == 0:
-        return "no fog had an example to train on; the model is unchanged"
-    return None
+def _obstacle(seal: Seal, accepted: Sequence[Update], rejected: Rejections) -> str | None:
+    if len(accepted) >= seal.plan.quorum:
+        return None
+    # In the plan's order, whichever way of reducing found them.
+    why = "; ".join(f"{fog} rejected ({rejected[fog]})" for fog in seal.plan.members if fog in rejected)
+    return (
+        f"{len(accepted)} usable updates, below quorum {seal.plan.quorum}: {why or 'no other was sealed'}; "
+        "the global model is unchanged"
+    )
+
+
+def _overflow(parameters: Vector | None) -> str | None:
+    if parameters is None or np.isfinite(parameters).all():
+        return None
+    first = int(np.argmin(np.isfinite(parameters)))
+    return f"the sum overflows: parameter {first} of it is {parameters[first]}; the global model is unchanged"
 
 
 def _reduce(
@@ -91,7 +107,7 @@ def _reduce(
         rejected |= unwritten(config, updates)
     while True:
         accepted = [update for update in updates if update.fog not in rejected]
-        if _obstacle(seal, accepted):
+        if _obstacle(seal, accepted, rejected):
             return None, accepted
         n_bytes = sum(block.n_bytes for update in accepted for block in update.weights.blocks)
         reduce = reduce_in_driver if n_bytes <= MAX_DRIVER_BYTES else reduce_in_tasks
@@ -108,7 +124,8 @@ def _contributions(seal: Seal, rejected: Rejections, n_total: int) -> tuple[FogC
             n_examples=answer.n_examples,
             share=answer.n_examples / n_total if n_total and answer.fog not in rejected else 0.0,
             update_norm_l2=answer.update_norm_l2,
-            rejected=rejected.get(answer.fog),
+            cause=rejected[answer.fog].cause if answer.fog in rejected else None,
+            reason=rejected[answer.fog].reason if answer.fog in rejected else None,
         )
         for answer in sorted(seal.answers, key=lambda answer: seal.plan.members.index(answer.fog))
     )

@@ -3,6 +3,7 @@
 from fogline.artifacts import ArtifactStore
 from fogline.blocks import Vector
 from fogline.canonical import sha256_hex
+from fogline.messages.base import MAX_STORED_BYTES
 from fogline.messages.seal import Candidate, Result, Seal
 from fogline.model import GlobalModel, Lineage
 from spark_jobs.aggregation.errors import AggregationError
@@ -53,9 +54,9 @@ def write_result(store: ArtifactStore, result: Result) -> None:
     if before != data:
         beside = f"{result.plan_id}/result.differs-{sha256_hex(data)[:12]}.json"
         store.write(beside, data)
+        difference = _difference(Result.from_bytes(before, MAX_STORED_BYTES), result)
         raise ResultDiffersError(
-            f"{result.plan_id}: {_difference(Result.from_bytes(before), result)}; the earlier result stays, "
-            f"this one is kept as {beside}"
+            f"{result.plan_id}: {difference}; the earlier result stays, this one is kept as {beside}"
         )
 
 

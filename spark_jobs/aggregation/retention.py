@@ -7,6 +7,7 @@ from confluent_kafka import TopicPartition
 from fogline.kafka.clients import ClientConfig, KafkaLayerError
 from fogline.kafka.read import METADATA_TIMEOUT_S, open_consumer, partitions_of
 from fogline.kafka.topics import MODEL_WEIGHTS
+from fogline.messages.cause import Cause, Fault
 from spark_jobs.aggregation.content import place
 from spark_jobs.aggregation.errors import AggregationError
 from spark_jobs.aggregation.updates import Rejections, Update
@@ -30,7 +31,8 @@ def unwritten(config: ClientConfig, updates: Sequence[Update]) -> Rejections:
         for number, block in enumerate(update.weights.blocks):
             low, high = watermarks.get(block.partition, (0, 0))
             if block.offset >= high:
-                rejected.setdefault(update.fog, f"block {number}: nothing was ever written to {place(block)}")
+                reason = f"block {number}: nothing was ever written to {place(block)}"
+                rejected.setdefault(update.fog, Fault(Cause.BLOCK_MISSING, reason))
             elif block.offset < low:
                 raise AggregationError(
                     f"{update.fog}: block {number} at {MODEL_WEIGHTS} {place(block)} has expired, the topic begins at "

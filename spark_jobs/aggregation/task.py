@@ -22,11 +22,12 @@ from spark_jobs.aggregation.rules import RULES
 READ_TIMEOUT_S = 300.0
 
 # A row is a reduced block, or a fog's rejection for a block, or (without a block) the reason why the task failed.
-SCHEMA = "block int, data binary, fog string, reason string"
+SCHEMA = "block int, data binary, fog string, cause string, reason string"
 COLUMNS: list[tuple[str, pa.DataType]] = [
     ("block", pa.int32()),
     ("data", pa.binary()),
     ("fog", pa.string()),
+    ("cause", pa.string()),
     ("reason", pa.string()),
 ]
 Row = Mapping[str, int | bytes | str]
@@ -82,6 +83,7 @@ def _checked(
     for fog, block in zip(fogs, located, strict=True):
         try:
             values.append(block_values(number, records[block.partition, block.offset].value, block))
-        except ContentError as fault:
-            rejected.append({"block": number, "fog": fog, "reason": str(fault)})
+        except ContentError as error:
+            cause, reason = error.fault
+            rejected.append({"block": number, "fog": fog, "cause": cause.value, "reason": reason})
     return values, rejected

@@ -2,18 +2,15 @@
 
 from typing import NamedTuple
 
-from fogline.blocks import BLOCK_N_PARAMETERS, WIRE_DTYPE, block_count
-from fogline.kafka.topics import MODEL_WEIGHTS
 from fogline.messages.answer import Answer
+from fogline.messages.cause import Cause, Fault
+from fogline.messages.plan import Plan
 from fogline.messages.seal import Seal
 from fogline.messages.weights import BlockedVector
-from fogline.network import Network
+from fogline.rounds.structure import update_fault
 from spark_jobs.aggregation.errors import AggregationError
 
-Rejections = dict[str, str]
-
-# Above it a count is no longer exact in float64, in which shares are computed.
-MAX_N_EXAMPLES = 2**53
+Rejections = dict[str, Fault]
 
 
 class Update(NamedTuple):
@@ -25,12 +22,12 @@ class Update(NamedTuple):
 
 
 def updates_of(seal: Seal) -> tuple[list[Update], Rejections]:
-    """Sort a seal's answers into updates that fit the plan's network and rejections with their reasons.
+    """Sort a seal's answers into updates that fit the plan's network and rejections.
 
     Returns
     -------
     tuple of list of Update and dict
-        The updates in the plan's order of fogs; the reason by fog.
+        The updates in the plan's order of fogs; what is wrong with the others, by fog.
 
     Raises
     ------
@@ -38,16 +35,14 @@ def updates_of(seal: Seal) -> tuple[list[Update], Rejections]:
         The seal names a fog twice or one that is no member: no rule for it is right.
     """
     _check_fogs(seal)
-    specification = seal.plan.specification
-    n_parameters = Network(len(specification.features), specification.model).n_parameters
     updates: list[Update] = []
     rejected: Rejections = {}
     for answer in sorted(seal.answers, key=lambda answer: seal.plan.members.index(answer.fog)):
-        fault = _fault(answer, n_parameters)
-        if fault is None and answer.weights is not None:
+        fault = _fault(answer, seal.plan)
+        if fault is not None:
+            rejected[answer.fog] = fault
+        elif answer.weights is not None:
             updates.append(Update(answer.fog, answer.n_examples, answer.weights))
-        else:
-            rejected[answer.fog] = fault or ""
     return updates, rejected
 
 
@@ -59,20 +54,8 @@ def _check_fogs(seal: Seal) -> None:
             raise AggregationError(f"the seal of {seal.plan.plan_id} holds {fog}, {problem}; clear collect_weights")
 
 
-def _fault(answer: Answer, n_parameters: int) -> str | None:
-    weights = answer.weights
-    if answer.kind != "update" or weights is None:
-        return f"its answer of kind {answer.kind} carries no weights"
-    if answer.n_examples > MAX_N_EXAMPLES:
-        return f"n_examples {answer.n_examples} is above 2^53"
-    if weights.topic != MODEL_WEIGHTS:
-        return f"its blocks lie on topic {weights.topic}, not on {MODEL_WEIGHTS}"
-    if weights.n_parameters != n_parameters:
-        return f"{weights.n_parameters} parameters declared, the network has {n_parameters}"
-    if len(weights.blocks) != block_count(n_parameters):
-        return f"{len(weights.blocks)} blocks declared, {n_parameters} parameters take {block_count(n_parameters)}"
-    for number, block in enumerate(weights.blocks):
-        n_columns = min(BLOCK_N_PARAMETERS, n_parameters - number * BLOCK_N_PARAMETERS)
-        if block.n_bytes != n_columns * WIRE_DTYPE.itemsize:
-            return f"block {number}: {block.n_bytes} bytes declared, {n_columns} parameters take {4 * n_columns}"
-    return None
+def _fault(answer: Answer, plan: Plan) -> Fault | None:
+    # Collect judges by the same rules; a seal is believed no more than the answers that it was made from.
+    if answer.kind != "update":
+        return Fault(Cause.WRONG_KIND, f"its answer of kind {answer.kind} carries no weights")
+    return update_fault(answer, plan)

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from fogline.blocks import Vector
 from fogline.federation.settings import Specification
 from fogline.holdout import held_out_dates
-from fogline.messages.answer import Answer
+from fogline.messages.answer import Answer, Layer
 from fogline.messages.plan import EventTimeSpan, Plan
 from fogline.messages.weights import BlockedVector
 from fogline.network import Network
@@ -127,6 +127,7 @@ class Answerer:
         content = {
             "kind": "update",
             "n_examples": len(examples),
+            "layers": tuple(Layer(name=name, shape=shape) for name, shape in network.layer_names()),
             "update_norm_l2": float(np.linalg.norm(weights.astype(np.float64) - base)),
             "base_scores": base_scores,
         }

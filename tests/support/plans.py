@@ -9,6 +9,7 @@ from fogline.messages.plan import EventTimeSpan, Plan
 from fogline.messages.weights import BlockedVector, BlockLocation
 from fogline.rounds.intervals import interval_at, training_window
 from fogline.rounds.judge import PlanState
+from tests.support.fogs import layers_of, readings_of
 
 DIGEST = "0" * 64
 DAY = dt.timedelta(days=1)
@@ -64,6 +65,8 @@ def update(plan: Plan, fog: str, **changes: Any) -> Answer:
         "fog": fog,
         "specification_sha256": plan.specification_sha256,
         "n_examples": 10,
+        "layers": layers_of(plan),
+        "readings": readings_of(plan, fog, 10),
         "weights": some_weights(),
     }
     return Answer(**{**values, **changes})

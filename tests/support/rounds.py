@@ -41,12 +41,14 @@ class RunsStandIn:
 NO_OTHERS = RunsStandIn()
 
 
-def initialise(cloud: Cloud, run: str = "init") -> Publication:
-    """Commit version 0."""
+def initialise(cloud: Cloud, run: str = "init", *others: FogStandIn) -> Publication:
+    """Commit version 0 with the two fogs, and with others that the federation has."""
     window = EventTimeSpan(start=cloud.federation.start, end=cloud.federation.start + cloud.federation.interval)
     state = measure.announce_statistics(cloud.services, cloud.federation, run, window, 20)
     cloud.fog_a.statistics(state.plan, [1.0, 3.0])
     cloud.fog_b.statistics(state.plan, [2.0])
+    for fog in others:
+        fog.statistics(state.plan, [2.0])
     return commit_first_model(cloud.services, cloud.federation, run, collect(cloud, state))
 
 

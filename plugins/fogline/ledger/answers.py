@@ -1,15 +1,16 @@
 """Answers in the ledger: how far the topic is read, and one verdict per record."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from fogline.ledger.schema import AnswerRow, CursorRow
 from fogline.messages.answer import Answer
+from fogline.messages.cause import Cause, Fault
 from fogline.rounds.closing import FogAnswer
-from fogline.rounds.judge import Verdict
+from fogline.rounds.judge import Judgement, Verdict
 
 # A fog's first answer of one of these kinds settles it; what was late or stale settles nothing.
 SETTLING = (Verdict.ACCEPTED, Verdict.DECLINED, Verdict.REJECTED)
@@ -24,9 +25,13 @@ class JudgedRecord:
     append_time_ms: int
     plan_id: str | None
     fog: str | None
-    verdict: Verdict
-    reason: str | None
+    judgement: Judgement
     body: str | None
+
+
+def settles(verdict: str, cause: str | None) -> bool:
+    """Tell whether an answer settles its fog: its later ones are duplicates. What another sent in its name does not."""
+    return verdict in SETTLING and cause != Cause.FOREIGN_KEY
 
 
 def read_cursor(session: Session, federation: str, topic: str, *, for_update: bool = False) -> dict[int, int]:
@@ -53,9 +58,9 @@ def advance_cursor(session: Session, federation: str, topic: str, cursor: Mappin
             row.next_offset = next_offset
 
 
-def record_verdict(session: Session, federation: str, topic: str, record: JudgedRecord) -> None:
-    """Write the verdict of a record."""
-    session.add(
+def record_verdicts(session: Session, federation: str, topic: str, records: Iterable[JudgedRecord]) -> None:
+    """Write the verdicts of some records."""
+    session.add_all(
         AnswerRow(
             federation=federation,
             topic=topic,
@@ -64,12 +69,24 @@ def record_verdict(session: Session, federation: str, topic: str, record: Judged
             plan_id=record.plan_id,
             fog=record.fog,
             append_time_ms=record.append_time_ms,
-            verdict=record.verdict.value,
-            reason=record.reason,
+            verdict=record.judgement.verdict.value,
+            cause=record.judgement.cause and record.judgement.cause.value,
+            reason=record.judgement.reason,
             body=record.body,
         )
+        for record in records
     )
     session.flush()
+
+
+def reject_accepted(session: Session, plan_id: str, faults: Mapping[str, Fault]) -> None:
+    """Turn the accepted answers of some fogs into rejected ones; done again it changes nothing."""
+    for fog, fault in faults.items():
+        session.execute(
+            update(AnswerRow)
+            .where(AnswerRow.plan_id == plan_id, AnswerRow.fog == fog, AnswerRow.verdict == Verdict.ACCEPTED.value)
+            .values(verdict=Verdict.REJECTED.value, cause=fault.cause.value, reason=fault.reason)
+        )
 
 
 def verdicts_of(session: Session, plan_id: str) -> list[AnswerRow]:
@@ -84,12 +101,13 @@ def verdicts_of(session: Session, plan_id: str) -> list[AnswerRow]:
 
 def first_answers(session: Session, plan_id: str) -> dict[str, FogAnswer]:
     """Return the first answer of each fog that settles it."""
-    query = select(AnswerRow.fog, AnswerRow.verdict, AnswerRow.append_time_ms).where(AnswerRow.plan_id == plan_id)
+    columns = (AnswerRow.fog, AnswerRow.verdict, AnswerRow.cause, AnswerRow.append_time_ms)
+    query = select(*columns).where(AnswerRow.plan_id == plan_id)
     first: dict[str, FogAnswer] = {}
-    for fog, verdict, append_time_ms in session.execute(
+    for fog, verdict, cause, append_time_ms in session.execute(
         query.order_by(AnswerRow.append_time_ms, AnswerRow.partition, AnswerRow.offset)
     ):
-        if fog is not None and verdict in SETTLING and fog not in first:
+        if fog is not None and fog not in first and settles(verdict, cause):
             first[fog] = FogAnswer(Verdict(verdict), append_time_ms)
     return first
 

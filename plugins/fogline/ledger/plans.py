@@ -83,6 +83,26 @@ def lock_plan(session: Session, plan_id: str) -> None:
     session.execute(select(PlanRow.number).where(PlanRow.plan_id == plan_id).with_for_update())
 
 
+def plan_to_judge(session: Session, plan_id: str, answered_at_ms: int) -> PlanState | None:
+    """Return a plan that an answer names, also one whose append time another run is about to note.
+
+    Parameters
+    ----------
+    answered_at_ms
+        The answer's append time, which stands in for the plan's: that is a moment earlier.
+    """
+    row = session.scalar(select(PlanRow).where(PlanRow.plan_id == plan_id))
+    if row is None or row.body is None:
+        return None
+    append_time_ms = answered_at_ms if row.append_time_ms is None else row.append_time_ms
+    return PlanState(Plan.from_bytes(row.body.encode()), append_time_ms, row.superseded_by)
+
+
+def is_sealed(session: Session, plan_id: str) -> bool:
+    """Tell whether a plan's answers were sealed."""
+    return session.scalar(select(SealRow.plan_id).where(SealRow.plan_id == plan_id)) is not None
+
+
 def seal_of(session: Session, plan_id: str) -> Seal | None:
     """Return a plan's seal."""
     row = session.get(SealRow, plan_id)

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from fogline.ledger.answer_view import AnswerView, answers_to, answers_without_plan
 from fogline.ledger.models import chain_of, link_of_interval
 from fogline.ledger.plans import plan_state
 from fogline.ledger.rounds import round_of_run
 from fogline.ledger.schema import EvaluationRow, ModelRow, PlanRow, ResultRow, Round, SealRow
+from fogline.ledger.verdicts import strays, verdict_rows
 from fogline.messages.base import MAX_STORED_BYTES
 from fogline.messages.plan import Plan
 from fogline.messages.seal import Result
+from fogline.rounds.tables import VerdictRow
 from fogline.sums import ScoreSums
 
 # These ended with the gate's word on the candidate as their reason.
@@ -42,7 +43,7 @@ class PlanView:
     closed_because, seal_digest
         None while it is not sealed.
     answers
-        In the order of the topic, then the members without an answer.
+        By fog, in the order of the topic; also the members without an answer.
     """
 
     number: int
@@ -53,7 +54,7 @@ class PlanView:
     superseded_by: int | None
     closed_because: str | None
     seal_digest: str | None
-    answers: tuple[AnswerView, ...]
+    answers: tuple[VerdictRow, ...]
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class RoundView:
     plans
         All plans of its run, oldest first.
     strays
-        Answers that name no plan of the ledger, from the time of the round.
+        Answers that belong to no plan of the ledger, from the time of the round.
     aggregation
         What the newest training plan's aggregation made.
     scores
@@ -91,7 +92,7 @@ class RoundView:
     base: NamedDigest | None
     result: NamedDigest | None
     plans: tuple[PlanView, ...]
-    strays: tuple[AnswerView, ...]
+    strays: tuple[VerdictRow, ...]
     aggregation: Result | None
     scores: tuple[FogScores, ...]
 
@@ -116,12 +117,13 @@ def round_view(session: Session, federation: str, branch: str, dag_run_id: str) 
     newest = next((v for v in reversed(plans) if v.plan is not None and v.plan.kind == "train"), None)
     aggregation = _result_of(session, newest.plan_id) if newest else None
     since = min((view.sent_at for view in plans if view.sent_at is not None), default=None)
+    members = newest.plan.members if newest and newest.plan else ()
     return RoundView(
         row=row,
         base=_base(newest.plan) if newest and newest.plan else None,
         result=_result(session, row, aggregation),
         plans=plans,
-        strays=answers_without_plan(session, federation, since, row.ended_at) if since else (),
+        strays=tuple(strays(session, federation, members, since, row.ended_at)) if since else (),
         aggregation=aggregation,
         scores=_scores(session, plans),
     )
@@ -147,7 +149,7 @@ def _plan_view(session: Session, row: PlanRow, of_run: Sequence[PlanRow]) -> Pla
         superseded_by=row.superseded_by,
         closed_because=seal.closed_because if seal else None,
         seal_digest=seal.digest if seal else None,
-        answers=answers_to(session, plan_id, plan, sent_ms),
+        answers=tuple(verdict_rows(session, plan_id)),
     )
 
 

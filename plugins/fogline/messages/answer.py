@@ -19,6 +19,14 @@ class SensorDay(Message):
     sha256: str
 
 
+class Layer(Message):
+    """One tensor of an update, as it lies in the flat vector."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+
+
 class Platform(Message):
     """What decides the last bits of floating-point results."""
 
@@ -34,8 +42,9 @@ class Platform(Message):
 class Answer(Message):
     """One manifest on ``model-updates``.
 
-    ``update`` answers a train plan: weights, ``n_examples`` trained on, their norm and the base's score on the new
-    interval (test, then train). ``scores`` and ``statistics`` answer a measure plan. ``decline`` says why not.
+    ``update`` answers a train plan: weights with their layers in order, ``n_examples`` trained on, the norm of the
+    change and the base's score on the new interval (test, then train). ``scores`` and ``statistics`` answer a measure
+    plan. ``decline`` says why not.
     """
 
     kind: Literal["update", "scores", "statistics", "decline"]
@@ -43,6 +52,7 @@ class Answer(Message):
     fog: str
     specification_sha256: str
     n_examples: int = Field(default=0, ge=0)
+    layers: tuple[Layer, ...] = ()
     weights: BlockedVector | None = None
     update_norm_l2: float | None = None
     base_scores: ScoreSums | None = None

@@ -17,6 +17,10 @@ class MessageError(FoglineError):
     """A record that can't be read; the message names the field."""
 
 
+class RecordTooLarge(MessageError):
+    """A record above the size limit; it was not parsed."""
+
+
 class Message(BaseModel):
     """A JSON record."""
 
@@ -33,12 +37,14 @@ class Message(BaseModel):
         Raises
         ------
         MessageError
-            The record is absent, too large, no JSON, or has a wrong field; the message names the first one.
+            The record is absent, no JSON, or has a wrong field; the message names the first one.
+        RecordTooLarge
+            It is above ``max_bytes``.
         """
         if data is None:
             raise MessageError(f"{cls.__name__}: the record has no value")
         if len(data) > max_bytes:
-            raise MessageError(f"{cls.__name__}: {len(data)} bytes are above the limit of {max_bytes}")
+            raise RecordTooLarge(f"{cls.__name__}: {len(data)} bytes are above the limit of {max_bytes}")
         try:
             return cls.model_validate_json(data)
         except ValidationError as error:

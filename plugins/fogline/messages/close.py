@@ -8,7 +8,7 @@ CLOSE_KEY = "close"
 
 
 class Close(Message):
-    """Appended when the collector's clock says that a plan is over; it decides nothing but the time."""
+    """Appended by a collector that asks whether a plan is over; it decides nothing but the time."""
 
     kind: Literal["close"] = "close"
     plan_id: str

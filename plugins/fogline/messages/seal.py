@@ -5,6 +5,7 @@ from pydantic import Field
 from fogline.canonical import canonical_json, sha256_hex
 from fogline.messages.answer import Answer
 from fogline.messages.base import Message
+from fogline.messages.cause import Cause
 from fogline.messages.plan import Plan
 
 
@@ -20,13 +21,14 @@ class Seal(Message):
 
 
 class FogContribution(Message):
-    """One row of the aggregation's table."""
+    """One row of the aggregation's table; ``cause`` and ``reason`` say why a fog was rejected."""
 
     fog: str
     n_examples: int = Field(ge=0)
     share: float
     update_norm_l2: float | None
-    rejected: str | None = None
+    cause: Cause | None = None
+    reason: str | None = None
 
 
 class Candidate(Message):

@@ -1,12 +1,13 @@
-"""One verdict per answer, always, with its reason."""
+"""One verdict per answer, always, with its reason; a rejection also with its cause by name."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from fogline.messages.answer import Answer
+from fogline.messages.cause import Cause, Fault
 from fogline.messages.plan import Plan
-from fogline.network import Network
+from fogline.rounds.structure import update_fault
 
 
 class Verdict(StrEnum):
@@ -32,12 +33,15 @@ class PlanState:
         The number of the plan that replaced it.
     closed_at_ms
         The moment at which it closed before its deadline, by quorum and grace; None while it is open.
+    is_sealed
+        Whether its answers were sealed: nothing can be added to them.
     """
 
     plan: Plan
     append_time_ms: int
     superseded_by: int | None = None
     closed_at_ms: int | None = None
+    is_sealed: bool = False
 
     @property
     def deadline_ms(self) -> int:
@@ -45,11 +49,23 @@ class PlanState:
         return self.append_time_ms + round(self.plan.deadline_s * 1000)
 
 
-Judgement = tuple[Verdict, str | None]
+@dataclass(frozen=True)
+class Judgement:
+    """What becomes of an answer, and why; the cause is that of a rejection, the reason of all but an acceptance."""
+
+    verdict: Verdict
+    cause: Cause | None = None
+    reason: str | None = None
+
+
+def rejection(fault: Fault) -> Judgement:
+    """Return the judgement on an answer with a fault."""
+    return Judgement(Verdict.REJECTED, fault.cause, fault.reason)
 
 
 def judge(
     answer: Answer,
+    key: str,
     append_time_ms: int,
     state: PlanState | None,
     earlier: Mapping[str, Verdict],
@@ -58,64 +74,66 @@ def judge(
 
     Parameters
     ----------
+    key
+        The key of its record: the fog that sent it.
     append_time_ms
         When the broker took the answer.
     state
         The plan that it names; None when there is no such plan.
     earlier
         The verdict of each fog's first answer to the same plan.
-
-    Returns
-    -------
-    tuple
-        The verdict, and the reason for anything but ``accepted``.
     """
     if state is None:
-        return Verdict.REJECTED, f"unknown plan {answer.plan_id}"
-    plan = state.plan
-    if answer.fog not in plan.members:
-        return (
-            Verdict.REJECTED,
-            f"unknown fog {answer.fog}; members are {', '.join(plan.members)}",
-        )
+        return rejection(Fault(Cause.UNKNOWN_PLAN, f"unknown plan {answer.plan_id}"))
+    if answer.fog not in state.plan.members:
+        members = ", ".join(state.plan.members)
+        return rejection(Fault(Cause.UNKNOWN_FOG, f"unknown fog {answer.fog}; members are {members}"))
+    if key != answer.fog:
+        return rejection(Fault(Cause.FOREIGN_KEY, f"the record's key is {key}, its manifest names {answer.fog}"))
+    untimely = _untimely(answer, append_time_ms, state, earlier)
+    if untimely is not None:
+        return untimely
+    if answer.kind == "decline":
+        return Judgement(Verdict.DECLINED, reason=answer.reason or "no reason given")
+    fault = _fault(answer, state.plan)
+    return rejection(fault) if fault else Judgement(Verdict.ACCEPTED)
+
+
+def _untimely(
+    answer: Answer, append_time_ms: int, state: PlanState, earlier: Mapping[str, Verdict]
+) -> Judgement | None:
     if state.superseded_by is not None:
-        return Verdict.STALE, f"plan {state.superseded_by} superseded it"
+        return Judgement(Verdict.STALE, reason=f"plan {state.superseded_by} superseded it")
     if answer.fog in earlier:
-        return (
-            Verdict.DUPLICATE,
-            f"{answer.fog} had answered before ({earlier[answer.fog]})",
-        )
+        return Judgement(Verdict.DUPLICATE, reason=f"{answer.fog} had answered before ({earlier[answer.fog]})")
     if append_time_ms > state.deadline_ms:
         over_s = (append_time_ms - state.deadline_ms) / 1000
-        return Verdict.LATE, f"{over_s:.1f} s after the deadline"
+        return Judgement(Verdict.LATE, reason=f"{over_s:.1f} s after the deadline")
     if state.closed_at_ms is not None and append_time_ms > state.closed_at_ms:
-        return Verdict.LATE, "after quorum and grace had closed the plan"
-    if answer.kind == "decline":
-        return Verdict.DECLINED, answer.reason or "no reason given"
-    fault = _fault(answer, plan)
-    return (Verdict.REJECTED, fault) if fault else (Verdict.ACCEPTED, None)
-
-
-def _fault(answer: Answer, plan: Plan) -> str | None:
-    expected = "update" if plan.kind == "train" else plan.measure
-    if answer.kind != expected:
-        return f"kind is {answer.kind}, the plan asks for {expected}"
-    if answer.specification_sha256 != plan.specification_sha256:
-        return f"specification {answer.specification_sha256[:12]}, the plan's is {plan.specification_sha256[:12]}"
-    if answer.kind == "scores":
-        return _names_fault("scores", set(answer.scores), {model.name for model in plan.models})
-    if answer.kind == "statistics":
-        columns = {*plan.specification.features, plan.specification.target.name}
-        return _names_fault("statistics", set(answer.statistics), columns)
-    if answer.weights is None:
-        return "an update without weights"
-    n_expected = Network(len(plan.specification.features), plan.specification.model).n_parameters
-    if answer.weights.n_parameters != n_expected:
-        return f"{answer.weights.n_parameters} parameters, the model has {n_expected}"
+        return Judgement(Verdict.LATE, reason="after quorum and grace had closed the plan")
+    if state.is_sealed:
+        return Judgement(Verdict.LATE, reason="after the plan had been sealed")
     return None
 
 
-def _names_fault(what: str, found: set[str], wanted: set[str]) -> str | None:
+def _fault(answer: Answer, plan: Plan) -> Fault | None:
+    expected = "update" if plan.kind == "train" else plan.measure
+    if answer.kind != expected:
+        return Fault(Cause.WRONG_KIND, f"kind is {answer.kind}, the plan asks for {expected}")
+    if answer.specification_sha256 != plan.specification_sha256:
+        found, wanted = answer.specification_sha256[:12], plan.specification_sha256[:12]
+        return Fault(Cause.WRONG_SPECIFICATION, f"specification {found}, the plan's is {wanted}")
+    if answer.kind == "scores":
+        return _names_fault(Cause.WRONG_SCORES, "scores", set(answer.scores), {model.name for model in plan.models})
+    if answer.kind == "statistics":
+        columns = {*plan.specification.features, plan.specification.target.name}
+        return _names_fault(Cause.WRONG_STATISTICS, "statistics", set(answer.statistics), columns)
+    return update_fault(answer, plan)
+
+
+def _names_fault(cause: Cause, what: str, found: set[str], wanted: set[str]) -> Fault | None:
     if found == wanted:
         return None
-    return f"{what} of {', '.join(sorted(found)) or 'nothing'}, the plan asks for {', '.join(sorted(wanted))}"
+    return Fault(
+        cause, f"{what} of {', '.join(sorted(found)) or 'nothing'}, the plan asks for {', '.join(sorted(wanted))}"
+    )

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -27,22 +28,59 @@ def text_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[obje
     return console.file.getvalue().rstrip()  # type: ignore[attr-defined, no-any-return]
 
 
+@dataclass(frozen=True)
+class VerdictRow:
+    """One line of a plan's table: a record and its verdict, or a member that sent none.
+
+    Attributes
+    ----------
+    verdict
+        One of `fogline.rounds.judge.Verdict`, or ``no answer``.
+    cause
+        Why it was rejected, by name; one of `fogline.messages.cause.Cause`.
+    after_s
+        Seconds from the plan to the answer, both by the broker's clock.
+    """
+
+    fog: str
+    verdict: str
+    cause: str | None = None
+    reason: str | None = None
+    n_examples: int | None = None
+    update_norm_l2: float | None = None
+    after_s: float | None = None
+
+    def said(self) -> str:
+        """Return who answered what, for a sentence."""
+        why = ": ".join(part for part in (self.cause, self.reason) if part)
+        return f"{self.fog}: {self.verdict}" + (f" ({why})" if why else "")
+
+
+def verdicts_table(title: str, rows: Iterable[VerdictRow]) -> str:
+    """Return the table of the answers to a plan, one line per answer and per silent member."""
+    body = [
+        (row.fog, row.verdict, row.n_examples, row.update_norm_l2, row.after_s, row.cause or "", row.reason or "")
+        for row in rows
+    ]
+    return text_table(title, ("fog", "verdict", "examples", "|update|", "after s", "cause", "reason"), body)
+
+
 def contributions_table(result: Result) -> str:
-    """Return the aggregation's table: what each fog contributed."""
-    return text_table(
-        f"Aggregation of {result.plan_id}",
-        ("fog", "examples", "share", "|update|", "verdict"),
-        [
-            (
-                row.fog,
-                row.n_examples,
-                row.share,
-                row.update_norm_l2,
-                row.rejected or "accepted",
-            )
-            for row in result.contributions
-        ],
-    )
+    """Return what each sealed update contributed to a candidate."""
+    body = [
+        (
+            row.fog,
+            "rejected" if row.cause else "accepted",
+            row.n_examples,
+            row.share,
+            row.update_norm_l2,
+            row.cause or "",
+            row.reason or "",
+        )
+        for row in result.contributions
+    ]
+    heading = ("fog", "verdict", "examples", "share", "|update|", "cause", "reason")
+    return text_table(f"Aggregation of {result.plan_id}", heading, body)
 
 
 def scores_table(title: str, scores: dict[str, dict[str, ScoreSums]], unit: str) -> str:

@@ -1,9 +1,11 @@
 """Before and after the Spark job: hand it the seal, and record what it left."""
 
 from fogline.artifacts import StoreError
+from fogline.ledger.answers import reject_accepted
 from fogline.ledger.plans import PlanKey, newest_plan, seal_of
 from fogline.ledger.schema import ResultRow
 from fogline.messages.base import MAX_STORED_BYTES
+from fogline.messages.cause import Fault
 from fogline.messages.seal import Result, Seal
 from fogline.rounds.errors import RoundOver, RoundRefused
 from fogline.steps.services import Services, utc_now
@@ -49,6 +51,8 @@ def hand_over(services: Services, seal: Seal) -> None:
 def record_result(services: Services, seal: Seal) -> Result:
     """Read the job's result and record it in the ledger, also when there is no candidate.
 
+    The answers that the aggregation rejected are rejected from then on, by the same transaction.
+
     Raises
     ------
     StoreError
@@ -62,7 +66,9 @@ def record_result(services: Services, seal: Seal) -> Result:
     result = Result.from_bytes(services.store.read(path), MAX_STORED_BYTES)
     if result.seal_digest != seal.digest():
         raise RoundRefused(f"{path} was made from another seal ({result.seal_digest[:12]}); move it away")
+    faults = {row.fog: Fault(row.cause, row.reason or "") for row in result.contributions if row.cause}
     with services.ledger.transaction() as session:
+        reject_accepted(session, result.plan_id, faults)
         session.merge(
             ResultRow(
                 plan_id=seal.plan.plan_id,

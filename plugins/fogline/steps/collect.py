@@ -15,19 +15,20 @@ from fogline.kafka.publish import Publisher, Record
 from fogline.kafka.read import Received, TailReader, open_consumer
 from fogline.kafka.topics import MODEL_UPDATES
 from fogline.ledger import answers as answer_rows
-from fogline.ledger.plans import plan_state, seal_of
+from fogline.ledger.plans import seal_of
 from fogline.ledger.schema import SealRow
-from fogline.messages.answer import Answer
-from fogline.messages.base import MessageError
+from fogline.ledger.verdicts import verdict_rows
 from fogline.messages.close import CLOSE_KEY, Close
 from fogline.messages.seal import Seal
 from fogline.rounds.closing import Closing, closing
 from fogline.rounds.errors import RoundOver
-from fogline.rounds.judge import PlanState, Verdict, judge
+from fogline.rounds.judge import PlanState
+from fogline.steps.docket import Docket
 from fogline.steps.services import Services, utc_now
 
 POLL_S = 0.25
-# How often the collector asks the broker for its time once its own clock says that the plan is over.
+# How often at most the collector asks the broker for its time: at the end of each poll, and while its own clock says
+# that the plan is over.
 CLOSE_EVERY_S = 1.0
 
 
@@ -71,11 +72,15 @@ class Collector:
         with open_consumer(self._services.kafka) as consumer:
             reader = TailReader(consumer, MODEL_UPDATES, cursor)
             records: Sequence[Received] = ()
+            is_last = False
             while True:
                 seal = self._take_once(records)
-                if seal is not None or time.monotonic() >= until:
+                if seal is not None or is_last:
                     return seal
-                self._ask_the_time()
+                # Once whatever its own clock says: that may be hours behind the broker's.
+                is_last = time.monotonic() >= until
+                if is_last or self._seems_over():
+                    self._ask_the_time()
                 records = reader.poll(POLL_S)
 
     def _take_once(self, records: Sequence[Received]) -> Seal | None:
@@ -102,49 +107,29 @@ class Collector:
 
     def _judge_all(self, session: Session, records: Sequence[Received]) -> None:
         cursor = answer_rows.read_cursor(session, self._federation, MODEL_UPDATES, for_update=True)
+        docket = Docket(session, self._federation)
+        judged: list[answer_rows.JudgedRecord] = []
         for record in sorted(records, key=lambda r: (r.timestamp_ms, r.partition, r.offset)):
             if record.offset >= cursor.get(record.partition, 0) and record.key != CLOSE_KEY:
-                judged = self._judge(session, record)
-                if judged is not None:
-                    answer_rows.record_verdict(session, self._federation, MODEL_UPDATES, judged)
-                    self.judged.append(judged)
+                found = docket.judge(record)
+                if found is not None:
+                    judged.append(found)
+        answer_rows.record_verdicts(session, self._federation, MODEL_UPDATES, judged)
+        self.judged += judged
         nexts = {r.partition: r.offset + 1 for r in sorted(records, key=lambda r: r.offset)}
         answer_rows.advance_cursor(session, self._federation, MODEL_UPDATES, nexts)
-
-    def _judge(self, session: Session, record: Received) -> answer_rows.JudgedRecord | None:
-        place = (record.partition, record.offset, record.timestamp_ms)
-        try:
-            answer = Answer.from_bytes(record.value)
-        except MessageError as error:
-            return answer_rows.JudgedRecord(
-                *place,
-                None,
-                record.key or None,
-                Verdict.REJECTED,
-                f"undecodable: {error}",
-                None,
-            )
-        if answer.plan_id.split("/")[0] != self._federation:
-            return None
-        state = plan_state(session, answer.plan_id)
-        first = answer_rows.first_answers(session, answer.plan_id)
-        if state is not None:
-            end = closing(state, first, record.timestamp_ms)
-            closed_at_ms = end.at_ms if end.is_settled and end.has_quorum else None
-            state = PlanState(state.plan, state.append_time_ms, state.superseded_by, closed_at_ms)
-        verdict, reason = judge(answer, record.timestamp_ms, state, {f: a.verdict for f, a in first.items()})
-        body = answer.to_bytes().decode()
-        return answer_rows.JudgedRecord(*place, answer.plan_id, answer.fog, verdict, reason, body)
 
     def _closing(self, session: Session) -> Closing:
         first = answer_rows.first_answers(session, self._state.plan.plan_id)
         return closing(self._state, first, self._log_time_ms)
 
-    def _ask_the_time(self) -> None:
+    def _seems_over(self) -> bool:
         with self._services.ledger.transaction() as session:
             end = self._closing(session)
-        now_ms = utc_now().timestamp() * 1000
-        if now_ms > end.at_ms and time.monotonic() >= self._next_close:
+        return utc_now().timestamp() * 1000 > end.at_ms
+
+    def _ask_the_time(self) -> None:
+        if time.monotonic() >= self._next_close:
             close = Close(plan_id=self._state.plan.plan_id)
             Publisher(self._services.kafka).publish([Record(MODEL_UPDATES, CLOSE_KEY, close.to_bytes())])
             self._next_close = time.monotonic() + CLOSE_EVERY_S
@@ -152,9 +137,8 @@ class Collector:
     def _shortfall(self, end: Closing) -> str:
         plan = self._state.plan
         with self._services.ledger.transaction() as session:
-            rows = answer_rows.verdicts_of(session, plan.plan_id)
-        said = {row.fog: f"{row.verdict} ({row.reason})" if row.reason else row.verdict for row in rows}
-        who = "; ".join(f"{fog}: {said.get(fog, 'no answer')}" for fog in plan.members)
+            rows = verdict_rows(session, plan.plan_id)
+        who = "; ".join(row.said() for row in rows)
         return (
             f"plan {plan.plan_id} closed by {end.because} below its quorum of {plan.quorum}: {who}. The global model "
             "is unchanged; to try this interval again clear announce_round with everything after it"

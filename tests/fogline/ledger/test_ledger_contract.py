@@ -15,7 +15,7 @@ from fogline.ledger.migrate import upgrade
 from fogline.ledger.plans import PlanKey
 from fogline.rounds.errors import RoundBusy
 from fogline.rounds.intervals import interval_at
-from fogline.rounds.judge import Verdict
+from fogline.rounds.judge import Judgement, Verdict
 from fogline.versions import Version
 from tests.support.databases import new_database
 from tests.support.federations import small_federation
@@ -124,13 +124,13 @@ def test_one_verdict_a_record_and_the_first_answer_counts(ledger: Ledger, federa
 
     def record(offset: int, fog: str, verdict: Verdict) -> answers.JudgedRecord:
         body = update(plan, fog).to_bytes().decode()
-        return answers.JudgedRecord(0, offset, 1_000_000 + offset, plan.plan_id, fog, verdict, None, body)
+        return answers.JudgedRecord(0, offset, 1_000_000 + offset, plan.plan_id, fog, Judgement(verdict), body)
 
     with ledger.transaction() as session:
         for offset, verdict in enumerate([Verdict.LATE, Verdict.ACCEPTED, Verdict.DUPLICATE]):
-            answers.record_verdict(session, "small", "model-updates", record(offset, "fog-a", verdict))
+            answers.record_verdicts(session, "small", "model-updates", [record(offset, "fog-a", verdict)])
     with ledger.transaction() as session, pytest.raises(IntegrityError):
-        answers.record_verdict(session, "small", "model-updates", record(1, "fog-a", Verdict.ACCEPTED))
+        answers.record_verdicts(session, "small", "model-updates", [record(1, "fog-a", Verdict.ACCEPTED)])
     with ledger.transaction() as session:
         first = answers.first_answers(session, plan.plan_id)
         assert {fog: answer.verdict for fog, answer in first.items()} == {"fog-a": Verdict.ACCEPTED}
@@ -140,8 +140,8 @@ def test_one_verdict_a_record_and_the_first_answer_counts(ledger: Ledger, federa
 def test_of_two_answers_that_settle_a_fog_the_first_in_the_topic_counts(ledger: Ledger) -> None:
     with ledger.transaction() as session:
         for offset, verdict in ((7, Verdict.REJECTED), (9, Verdict.ACCEPTED)):
-            row = answers.JudgedRecord(0, offset, 1_000_000, "small/main/1", "fog-a", verdict, None, None)
-            answers.record_verdict(session, "small", "model-updates", row)
+            row = answers.JudgedRecord(0, offset, 1_000_000, "small/main/1", "fog-a", Judgement(verdict), None)
+            answers.record_verdicts(session, "small", "model-updates", [row])
     with ledger.transaction() as session:
         assert answers.first_answers(session, "small/main/1")["fog-a"].verdict is Verdict.REJECTED
 

@@ -1,15 +1,21 @@
 """Collecting answers from a real broker: verdicts, cursor, closing."""
 
 import threading
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from fogline.ledger.answers import verdicts_of
 from fogline.messages.plan import Plan
+from fogline.rounds.judge import PlanState
+from fogline.stack.waiting import wait_until
 from fogline.steps.collect import Collector, QuorumNotMet
 from tests.support.cloud import Cloud
-from tests.support.rounds import initialise, open_round
+from tests.support.federations import small_federation
+from tests.support.fogs import FogStandIn
+from tests.support.rounds import collect, initialise, open_round
 
 WEIGHTS = [1.0, 2.0]
 
@@ -104,3 +110,70 @@ def test_two_collectors_at_once_judge_each_record_once(cloud: Cloud) -> None:
     assert len(seals) == 2
     assert len({seal.digest() for seal in seals}) == 1
     assert verdicts(cloud, state.plan) == [("fog-a", "accepted"), ("fog-b", "accepted")]
+
+
+def await_deadline(state: PlanState) -> None:
+    wait_until(lambda: time.time() * 1000 > state.deadline_ms + 100, what="the deadline", deadline_s=60)
+
+
+def test_a_straggler_after_the_deadline_is_recorded_and_unused(make_cloud: Callable[..., Cloud]) -> None:
+    # The grace ends beyond the deadline, so the deadline closes; a third fog stays silent.
+    fogs = {"fog-a": {"sensors": ["s1"]}, "fog-b": {"sensors": ["s2"]}, "fog-c": {"sensors": ["s3"]}}
+    cloud = make_cloud(fogs=fogs, round={"deadline_s": 3, "quorum": 1, "grace_s": 60})
+    initialise(cloud, "init", FogStandIn(cloud.services.kafka["bootstrap.servers"], "fog-c"))
+    state = open_round(cloud, "run").state
+    cloud.fog_a.update(state.plan, WEIGHTS, 100)
+    await_deadline(state)
+    cloud.fog_b.update(state.plan, [3.0, 4.0], 300)
+    assert [answer.fog for answer in collect(cloud, state).answers] == ["fog-a"]
+    rows = {row.fog: row for row in cloud.rows(state.plan)}
+    assert {fog: row.verdict for fog, row in rows.items()} == {
+        "fog-a": "accepted",
+        "fog-b": "late",
+        "fog-c": "no answer",
+    }
+    assert "after the deadline" in str(rows["fog-b"].reason)
+    assert rows["fog-b"].after_s is not None and rows["fog-b"].after_s > 3
+
+
+def test_a_quorum_may_be_a_share(make_cloud: Callable[..., Cloud]) -> None:
+    cloud = make_cloud(round={"deadline_s": 30, "quorum": "50%", "grace_s": 0.2})
+    initialise(cloud)
+    state = open_round(cloud, "run").state
+    assert state.plan.quorum == 1
+    cloud.fog_b.update(state.plan, WEIGHTS, 100)
+    assert [answer.fog for answer in collect(cloud, state).answers] == ["fog-b"]
+
+
+def test_a_fog_that_joins_during_a_round_waits_for_the_next_plan(cloud: Cloud, tmp_path: Path) -> None:
+    initialise(cloud)
+    state = open_round(cloud, "run").state
+    fog_c = FogStandIn(cloud.services.kafka["bootstrap.servers"], "fog-c")
+    fogs = {"fog-a": {"sensors": ["s1"]}, "fog-b": {"sensors": ["s2"]}, "fog-c": {"sensors": ["s3"]}}
+    name = cloud.federation.federation
+    cloud.federation = small_federation(tmp_path, name=name, fogs=fogs)
+    for fog in (fog_c, cloud.fog_a, cloud.fog_b):
+        fog.update(state.plan, WEIGHTS, 100)
+    assert [answer.fog for answer in collect(cloud, state).answers] == ["fog-a", "fog-b"]
+    assert [(row.fog, row.cause) for row in cloud.rows(state.plan)][-1] == ("fog-c", "unknown_fog")
+    later = open_round(cloud, "run").state
+    for fog in (fog_c, cloud.fog_a, cloud.fog_b):
+        fog.update(later.plan, WEIGHTS, 100)
+    assert [answer.fog for answer in collect(cloud, later).answers] == ["fog-a", "fog-b", "fog-c"]
+
+
+def test_what_could_not_be_read_is_listed_where_its_sender_is_a_member(cloud: Cloud) -> None:
+    initialise(cloud)
+    state = open_round(cloud, "run").state
+    bad = (b"null", b"[]", b'"text"', b"{}", b"", b'{"kind": "update"', b"{}{}")
+    for value in bad:
+        cloud.fog_b.send(value)
+    cloud.fog_a.update(state.plan, WEIGHTS, 100)
+    cloud.fog_b.update(state.plan, [3.0, 4.0], 300)
+    collect(cloud, state)
+    rows = [(row.fog, row.verdict, row.cause) for row in cloud.rows(state.plan)]
+    assert rows == [
+        ("fog-a", "accepted", None),
+        *[("fog-b", "rejected", "undecodable")] * len(bad),
+        ("fog-b", "accepted", None),
+    ]

@@ -61,10 +61,10 @@ def test_an_open_round_shows_declines_strays_members_without_an_answer_and_its_o
     view = view_of(cloud, "run-1")
     assert view.row.is_open and view.result is None and view.gate is None and view.scores == ()
     assert [(one.is_superseded, one.seal_digest) for one in view.plans] == [(True, None), (False, None)]
-    assert verdicts(view) == [("fog-a", Verdict.STALE), ("fog-b", "no answer")]
-    assert verdicts(view, 1) == [("fog-a", Verdict.DECLINED), ("fog-b", "no answer")]
+    assert verdicts(view) == [("fog-a", Verdict.STALE), ("fog-b", Verdict.REJECTED)]
+    assert verdicts(view, 1) == [("fog-a", Verdict.DECLINED), ("fog-b", Verdict.REJECTED)]
     assert view.plans[1].answers[0].reason == "no readings"
-    assert [(answer.fog, answer.verdict) for answer in view.strays] == [("fog-b", Verdict.REJECTED)] * 2
+    assert [(answer.fog, answer.verdict) for answer in view.strays] == [("fog-b", Verdict.REJECTED)]
 
 
 def test_what_belongs_to_another_round_is_not_shown(cloud: Cloud) -> None:

@@ -18,6 +18,7 @@ from fogline.messages.plan import EventTimeSpan, ModelReference, Plan
 from fogline.messages.seal import Seal
 from fogline.messages.weights import BlockedVector, BlockLocation
 from fogline.scaling import Scale, Scaler
+from tests.support.fogs import layers_of, readings_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -66,6 +67,8 @@ class Round:
             fog=fog,
             specification_sha256=self.plan.specification_sha256,
             n_examples=n_examples,
+            layers=layers_of(self.plan),
+            readings=readings_of(self.plan, fog, n_examples),
             weights=weights,
             update_norm_l2=1.5,
         )

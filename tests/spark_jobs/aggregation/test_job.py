@@ -1,25 +1,28 @@
 """An aggregation on real servers: exact numbers, rejections by name, and what is left in the store."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from fogline import model
 from fogline.artifacts import ArtifactStore, StoreError
-from fogline.blocks import BLOCK_N_PARAMETERS
+from fogline.blocks import BLOCK_N_PARAMETERS, Vector
 from fogline.kafka.clients import KafkaLayerError
+from fogline.kafka.publish import Publisher, Record
 from fogline.kafka.topics import MODEL_WEIGHTS
 from fogline.messages.seal import Result
-from fogline.messages.weights import BlockedVector
+from fogline.messages.weights import BlockedVector, BlockLocation
 from spark_jobs.aggregate_round import main
 from spark_jobs.aggregation import job
 from spark_jobs.aggregation.errors import AggregationError
 from spark_jobs.aggregation.job import run
 from spark_jobs.aggregation.results import ResultDiffersError
+from spark_jobs.aggregation.rules import RULES, Rule
 
 if TYPE_CHECKING:
     from conftest import NewRound, Round
@@ -28,9 +31,12 @@ if TYPE_CHECKING:
 HIDDEN = (1000, 999)  # five blocks, the last one short: more than there are partitions
 N_HIDDEN_PARAMETERS = 2 * 1000 + 1000 * 999 + 2 * 999 + 1
 MALFORMED: dict[str, tuple[dict[str, Any], str]] = {
-    "another topic": ({"topic": "sensor-data"}, "its blocks lie on topic sensor-data, not on model-weights"),
-    "another network": ({"n_parameters": 3}, "3 parameters declared, the network has 2"),
-    "another digest": ({"digest": "f" * 64}, "the blocks' digest is"),
+    "another topic": (
+        {"topic": "sensor-data"},
+        "wrong_blocks: its blocks lie on topic sensor-data, not on model-weights",
+    ),
+    "another network": ({"n_parameters": 3}, "wrong_blocks: 3 parameters declared, the model has 2"),
+    "another digest": ({"digest": "f" * 64}, "digest_mismatch: the only block's digest is"),
 }
 
 
@@ -64,7 +70,7 @@ def candidate(round_: "Round", result: Result) -> model.GlobalModel:
 
 
 def rejections(result: Result) -> dict[str, str]:
-    return {row.fog: row.rejected for row in result.contributions if row.rejected}
+    return {row.fog: f"{row.cause}: {row.reason}" for row in result.contributions if row.cause}
 
 
 @pytest.mark.usefixtures("way")
@@ -78,7 +84,7 @@ def test_weighs_by_examples_and_leaves_a_loadable_model(new_round: "NewRound", a
     assert loaded.lineage.seal_digest == result.seal_digest == round_.seal().digest()
     assert loaded.lineage.base_digest == round_.plan.model_named("base").weights.digest
     assert loaded.scaler == round_.plan.scaler
-    assert [(row.fog, row.share, row.rejected) for row in result.contributions] == [
+    assert [(row.fog, row.share, row.cause) for row in result.contributions] == [
         ("a", 0.25, None),
         ("b", 0.75, None),
     ]
@@ -92,7 +98,7 @@ def test_both_ways_give_the_same_bytes(
     rng = np.random.default_rng(5)
     round_ = new_round(["a", "b", "c"], hidden=HIDDEN)
     vectors = rng.normal(size=(3, N_HIDDEN_PARAMETERS)).astype(np.float32)
-    for fog, n_examples, vector in zip("abc", (7, 0, 12), vectors, strict=True):
+    for fog, n_examples, vector in zip("abc", (7, 1, 12), vectors, strict=True):
         round_.update(fog, n_examples, vector)
     models = []
     for limit_bytes in (2**40, 0):
@@ -100,16 +106,18 @@ def test_both_ways_give_the_same_bytes(
         models.append(candidate(round_, aggregate(round_)))
     assert models[0].parameters.size == N_HIDDEN_PARAMETERS
     assert models[0].digest == models[1].digest
-    expected = (vectors[0] * (7 / 19) + vectors[2].astype(np.float64) * (12 / 19)).astype(np.float32)
+    expected = np.average(vectors.astype(np.float64), axis=0, weights=(7, 1, 12)).astype(np.float32)
     np.testing.assert_allclose(models[0].parameters, expected, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.usefixtures("way")
-def test_a_fog_without_examples_changes_nothing(new_round: "NewRound", aggregate: Aggregate) -> None:
+def test_a_fog_without_examples_is_rejected_and_changes_nothing(new_round: "NewRound", aggregate: Aggregate) -> None:
     round_ = new_round(["a", "b"])
     round_.update("a", 0, [1, 2])
     round_.update("b", 300, [3, 4])
-    assert candidate(round_, aggregate(round_)).parameters.tolist() == [3, 4]
+    result = aggregate(round_)
+    assert candidate(round_, result).parameters.tolist() == [3, 4]
+    assert rejections(result) == {"a": "wrong_n_examples: trained on no example; a fog without any declines"}
 
 
 @pytest.mark.usefixtures("way")
@@ -128,7 +136,10 @@ def test_no_examples_at_all_leave_the_model_unchanged(new_round: "NewRound", agg
     round_.update("b", 0, [3, 4])
     result = aggregate(round_)
     assert result.candidate is None
-    assert result.reason == "no fog had an example to train on; the model is unchanged"
+    why = "wrong_n_examples: trained on no example; a fog without any declines"
+    assert result.reason == (
+        f"0 usable updates, below quorum 1: a rejected ({why}); b rejected ({why}); the global model is unchanged"
+    )
     assert round_.store.exists("farm/main/7/result.json")
 
 
@@ -141,8 +152,8 @@ def test_numbers_that_are_none_are_rejected_by_fog_and_block(new_round: "NewRoun
     result = aggregate(round_)
     assert candidate(round_, result).parameters.tolist() == [1, 2]
     assert rejections(result) == {
-        "b": "block 0: parameter 0 of it is nan, not a finite number",
-        "c": "block 0: parameter 1 of it is -inf, not a finite number",
+        "b": "not_finite: block 0: parameter 0 of it is nan, not a finite number",
+        "c": "not_finite: block 0: parameter 1 of it is -inf, not a finite number",
     }
     assert [row.share for row in result.contributions] == [1, 0, 0]
 
@@ -156,7 +167,7 @@ def test_of_several_bad_blocks_the_first_is_named(new_round: "NewRound", aggrega
     round_.update("b", 1, zeros)
     result = aggregate(round_)
     assert result.candidate is not None
-    assert rejections(result) == {"b": "block 1: parameter 3 of it is nan, not a finite number"}
+    assert rejections(result) == {"b": "not_finite: block 1: parameter 3 of it is nan, not a finite number"}
 
 
 @pytest.mark.usefixtures("way")
@@ -166,26 +177,74 @@ def test_below_the_quorum_after_rejections_there_is_no_candidate(new_round: "New
     round_.update("b", 300, [np.nan, 4])
     result = aggregate(round_)
     assert result.candidate is None
-    assert result.reason == "1 usable updates are below the quorum of 2; the model is unchanged"
+    assert result.reason == (
+        "1 usable updates, below quorum 2: b rejected (not_finite: block 0: parameter 0 of it is nan, not a finite "
+        "number); the global model is unchanged"
+    )
     assert list(rejections(result)) == ["b"]
 
 
 @pytest.mark.usefixtures("way")
-def test_a_block_that_is_another_is_rejected(new_round: "NewRound", aggregate: Aggregate) -> None:
-    round_ = new_round(["a", "b", "c"])
+def test_a_block_that_is_another_is_rejected(
+    new_round: "NewRound", aggregate: Aggregate, kafka_config: Mapping[str, str]
+) -> None:
+    round_ = new_round(["a", "b", "c", "d", "e"])
     good = round_.update("a", 100, [1, 2])
-    one = good.blocks[0]
-    round_.declare("b", 1, good.model_copy(update={"blocks": (one.model_copy(update={"sha256": "0" * 64}),)}))
-    other = round_.update("c", 1, [1, 2, 3])
-    round_.answers.pop()
-    short = other.blocks[0].model_copy(update={"n_bytes": 8})
-    round_.declare("c", 1, other.model_copy(update={"n_parameters": 2, "blocks": (short,)}))
+
+    def declare(fog: str, place: int, sha256: str) -> None:
+        block = BlockLocation(partition=0, offset=place, n_bytes=8, sha256=sha256)
+        round_.declare(fog, 1, good.model_copy(update={"digest": sha256, "blocks": (block,)}))
+
+    sent = Publisher(kafka_config).publish(
+        [Record(MODEL_WEIGHTS, "other", value, 0) for value in (b"123456789abc", b"1234", None)]
+    )
+    declare("b", good.blocks[0].offset, "0" * 64)
+    for fog, where in zip("cde", sent, strict=True):
+        declare(fog, where.offset, "1" * 64)
     result = aggregate(round_)
     assert candidate(round_, result).parameters.tolist() == [1, 2]
     assert rejections(result) == {
-        "b": f"block 0: digest {one.sha256[:12]}, 000000000000 was declared",
-        "c": "block 0: 12 bytes, 8 were declared",
+        "b": f"digest_mismatch: block 0: digest {good.digest[:12]}, 000000000000 was declared",
+        "c": "too_large: block 0: 12 bytes, 8 were declared",
+        "d": "digest_mismatch: block 0: 4 bytes, 8 were declared",
+        "e": f"block_missing: block 0: no record with a value at partition 0 offset {sent[2].offset}",
     }
+
+
+def test_updates_that_are_not_finite_leave_the_model_unchanged_and_all_are_named(
+    new_round: "NewRound", aggregate: Aggregate
+) -> None:
+    round_ = new_round(["a", "b"])
+    for fog in "ab":
+        round_.update(fog, 100, [np.nan, np.nan])
+    result = aggregate(round_)
+    assert result.candidate is None
+    assert str(result.reason).startswith("0 usable updates, below quorum 1: a rejected (not_finite: ")
+    assert "; b rejected (not_finite: " in str(result.reason)
+
+
+@pytest.mark.usefixtures("way")
+def test_huge_finite_updates_have_a_finite_mean(new_round: "NewRound", aggregate: Aggregate) -> None:
+    round_ = new_round(["a", "b"])
+    round_.update("a", 100, [3e38, 2])
+    round_.update("b", 300, [3e38, 2])
+    assert candidate(round_, aggregate(round_)).parameters.tolist() == [np.float32(3e38), 2]
+
+
+def test_a_sum_that_overflows_is_no_candidate(
+    new_round: "NewRound", aggregate: Aggregate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def add_up(updates: Vector, n_examples: npt.NDArray[np.int64]) -> Vector:
+        with np.errstate(over="ignore"):
+            return np.asarray(updates.sum(axis=0, dtype=np.float32))
+
+    monkeypatch.setitem(cast("dict[str, Rule]", RULES), "weighted_mean", add_up)
+    round_ = new_round(["a", "b"])
+    round_.update("a", 100, [1, 3e38])
+    round_.update("b", 300, [1, 3e38])
+    result = aggregate(round_)
+    assert result.candidate is None
+    assert result.reason == "the sum overflows: parameter 1 of it is inf; the global model is unchanged"
 
 
 @pytest.mark.parametrize(("changes", "reason"), MALFORMED.values(), ids=MALFORMED.keys())
@@ -209,9 +268,9 @@ def test_places_that_were_never_written_are_rejected(new_round: "NewRound", aggr
     result = aggregate(round_)
     assert candidate(round_, result).parameters.tolist() == [1, 2]
     assert rejections(result) == {
-        "b": f"block 0: nothing was ever written to partition 0 offset {2**70}",
-        "c": f"block 0: nothing was ever written to partition 99 offset {good.blocks[0].offset}",
-        "d": "its answer of kind decline carries no weights",
+        "b": f"block_missing: block 0: nothing was ever written to partition 0 offset {2**70}",
+        "c": "wrong_blocks: block 0: lies on partition 99, it belongs to 0",
+        "d": "wrong_kind: its answer of kind decline carries no weights",
     }
 
 

@@ -15,8 +15,9 @@ from fogline.airflow.pages.link import RoundPageLink
 from fogline.artifacts import STORE_VARIABLE
 from fogline.federation.settings import Federation
 from fogline.kafka.clients import BOOTSTRAP_VARIABLE
+from fogline.ledger.verdicts import verdict_rows
 from fogline.messages.seal import Result, Seal
-from fogline.rounds.tables import contributions_table
+from fogline.rounds.tables import contributions_table, verdicts_table
 from fogline.steps.aggregate import record_result, require_candidate, sealed_plan
 from fogline.steps.ending import ending_round
 from fogline.steps.services import Services
@@ -48,6 +49,9 @@ class AggregatesRound(FederationTask):
         with ending_round(services, self.federation, run_id_of(context)):
             result: Result = record_result(services, seal)
             log_lines(log, contributions_table(result))
+            with services.ledger.transaction() as session:
+                rows = verdict_rows(session, result.plan_id)
+            log_lines(log, verdicts_table(f"Final verdicts on the answers to {result.plan_id}", rows))
             candidate = require_candidate(result).candidate
         assert candidate is not None
         log.info("Candidate %s from %d examples", candidate.digest[:12], candidate.n_examples)

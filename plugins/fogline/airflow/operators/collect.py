@@ -9,13 +9,14 @@ from fogline.airflow.failures import airflow_failures
 from fogline.airflow.operators.task import FederationTask, log_lines, run_id_of
 from fogline.airflow.pages.link import RoundPageLink
 from fogline.federation.settings import Federation
-from fogline.ledger.answers import JudgedRecord, verdicts_of
+from fogline.ledger.answers import JudgedRecord
 from fogline.ledger.plans import PlanKey, newest_plan
+from fogline.ledger.verdicts import verdict_rows
 from fogline.messages.answer import Answer
 from fogline.messages.seal import Seal
 from fogline.rounds.errors import RoundRefused
 from fogline.rounds.judge import PlanState, Verdict
-from fogline.rounds.tables import text_table
+from fogline.rounds.tables import verdicts_table
 from fogline.steps.aggregate import hand_over
 from fogline.steps.collect import Collector
 from fogline.steps.ending import ending_round
@@ -98,9 +99,10 @@ class CollectWeights(CollectAnswers):
 
 
 def _line(judged: JudgedRecord) -> str:
-    who = judged.fog or "somebody"
-    text = f"{who}: {judged.verdict}" + (f" ({judged.reason})" if judged.reason else "")
-    if judged.verdict is Verdict.ACCEPTED and judged.body is not None:
+    judgement = judged.judgement
+    why = ": ".join(part for part in (judgement.cause, judgement.reason) if part)
+    text = f"{judged.fog or 'somebody'}: {judgement.verdict}" + (f" ({why})" if why else "")
+    if judgement.verdict is Verdict.ACCEPTED and judged.body is not None:
         answer = Answer.from_bytes(judged.body.encode())
         silent = f"; silent sensors: {', '.join(answer.silent_sensors)}" if answer.silent_sensors else ""
         text += f", {answer.n_examples} examples in {answer.compute_s:.3f} s{silent}"
@@ -109,13 +111,5 @@ def _line(judged: JudgedRecord) -> str:
 
 def _verdict_table(services: Services, state: PlanState) -> str:
     with services.ledger.transaction() as session:
-        rows = verdicts_of(session, state.plan.plan_id)
-    body = []
-    for row in rows:
-        answer = Answer.from_bytes(row.body.encode()) if row.body else None
-        after_s = (row.append_time_ms - state.append_time_ms) / 1000
-        n_examples = answer.n_examples if answer else None
-        norm = answer.update_norm_l2 if answer else None
-        body.append((row.fog, row.verdict, n_examples, norm, after_s, row.reason or ""))
-    heading = ("fog", "verdict", "examples", "|update|", "after s", "reason")
-    return text_table(f"Verdicts on the answers to {state.plan.plan_id}", heading, body)
+        rows = verdict_rows(session, state.plan.plan_id)
+    return verdicts_table(f"Verdicts on the answers to {state.plan.plan_id}", rows)
