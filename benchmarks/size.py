@@ -53,6 +53,8 @@ T = TypeVar("T")
 STEPS = ("announce", "collect", "aggregate", "evaluate", "publish")
 # Over so many rounds up to the one that is asked for the median is taken.
 N_MEASURED = 9
+# The round that the last one is compared with.
+FIRST_MARK = 10
 COLLECT_S = 120.0
 
 
@@ -152,13 +154,14 @@ def ledger_mib(ledger: Ledger) -> float:
         return float(session.execute(text("SELECT pg_database_size(current_database())")).scalar_one()) / 2**20
 
 
-def report(console: Console, early: list[Measured], late: list[Measured], names: tuple[str, str]) -> None:
-    """Print medians of both groups of rounds and their ratios."""
-    table = Table("", *names, "ratio")
+def report(console: Console, measured: list[Measured], marks: list[int]) -> None:
+    """Print medians of the rounds up to each mark, and the last one's ratio to the first."""
+    groups = [measured[:mark][-N_MEASURED:] for mark in marks]
+    table = Table("", *(f"round {mark}" for mark in marks), "ratio")
 
     def row(name: str, value: Callable[[Measured], float], unit: str) -> None:
-        first, last = (statistics.median(value(one) for one in group) for group in (early, late))
-        table.add_row(name, f"{first:.3f} {unit}", f"{last:.3f} {unit}", f"{last / first:.2f}")
+        medians = [statistics.median(value(one) for one in group) for group in groups]
+        table.add_row(name, *(f"{median:.3g} {unit}" for median in medians), f"{medians[-1] / medians[0]:.2f}")
 
     for step in STEPS:
         row(step, lambda one, step=step: one.wall_s[step], "s")  # type: ignore[misc]
@@ -185,7 +188,6 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=500)
     parser.add_argument("--fogs", type=int, default=200)
-    parser.add_argument("--early", type=int, default=10, help="the round that the last one is compared with")
     arguments = parser.parse_args(argv)
     console = Console(width=110)
     with fresh_stack() as stack:
@@ -193,10 +195,9 @@ def main(argv: list[str] | None = None) -> int:
         federation = federation_of(stack.settings.home, arguments.fogs, arguments.rounds)
         rounds = Rounds(services, federation, spark_session(stack))
         measured = list(run_all(rounds, services.ledger, arguments.rounds, console))
-    early, late = measured[: arguments.early][-N_MEASURED:], measured[-N_MEASURED:]
-    names = (f"round {arguments.early}", f"round {arguments.rounds}")
+    marks = sorted({FIRST_MARK, *range(100, arguments.rounds, 100), arguments.rounds})
     console.print(f"{arguments.fogs} fogs; medians of {N_MEASURED} rounds up to the one named")
-    report(console, early, late, names)
+    report(console, measured, marks)
     return 0
 
 
