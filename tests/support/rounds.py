@@ -96,11 +96,13 @@ def aggregate_in_numpy(cloud: Cloud, seal: Seal, parameters: list[float]) -> Res
 
 
 def evaluate(cloud: Cloud, run: str, error: float = 1.0) -> Seal:
-    """Have the stand-ins score the candidate, which errs by ``error`` where the base errs by 2."""
+    """Have the stand-ins score the candidate, which errs by ``error`` where the base errs by 2, and record it."""
     state = measure.announce_candidate(cloud.services, cloud.federation, run)
     for fog in _asked(cloud, state):
         fog.scores(state.plan, {"base": 2.0, "candidate": error})
-    return collect(cloud, state)
+    seal = collect(cloud, state)
+    measure.record_evaluation(cloud.services, seal)
+    return seal
 
 
 def aggregated(

@@ -55,10 +55,18 @@ def open_services() -> Services:
     """
     require_connection(KAFKA)
     kafka = KafkaClientConfigHook(KAFKA).get_conn  # type: ignore[no-untyped-call]
-    return Services(Ledger(_ledger_url(require_connection(LEDGER))), kafka, ArtifactStore.from_environment())
+    return Services(Ledger(ledger_url()), kafka, ArtifactStore.from_environment())
 
 
-def _ledger_url(connection: Connection) -> str:
+def ledger_url() -> str:
+    """Return the ledger's SQLAlchemy address, by its connection.
+
+    Raises
+    ------
+    ConnectionMissing
+        It is not configured.
+    """
+    connection = require_connection(LEDGER)
     url = URL.create(
         "postgresql+psycopg2",
         username=connection.login,

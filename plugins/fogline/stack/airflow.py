@@ -68,6 +68,11 @@ class Airflow:
             "LOGGING__TRIGGER_LOG_SERVER_PORT": self.settings.airflow_triggerer_log_port,
             # Between two tasks of a round the scheduler would sleep a whole second.
             "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": 0.1,
+            # On one machine a task or scheduler that is gone is noticed in half a minute instead of five.
+            "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": 40,
+            "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": 5,
+            "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": 20,
+            "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": 10,
             # A federation file is no DAG file, so its change is seen when the DAG files are parsed again.
             "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": 10,
             "DAG_PROCESSOR__REFRESH_INTERVAL": 10,

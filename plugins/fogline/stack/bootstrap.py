@@ -110,6 +110,13 @@ def ensure_environment(tools: Path) -> Path:
     return python
 
 
+def python_path() -> str:
+    """Return PYTHONPATH with Fogline first and what the caller has there behind it."""
+    own = [str(REPOSITORY), str(REPOSITORY / "plugins")]
+    callers = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry and entry not in own]
+    return os.pathsep.join(own + callers)
+
+
 def main() -> None:
     """Prepare the environment and become ``python -m fogline.stack`` in it."""
     tools = default_tools(default_home())
@@ -122,7 +129,7 @@ def main() -> None:
         ) from None
     except OSError as failure:
         raise SystemExit(f"fogline: the Python environment could not be made in {tools}: {failure}") from None
-    environment = os.environ | {"PYTHONPATH": f"{REPOSITORY}{os.pathsep}{REPOSITORY / 'plugins'}"}
+    environment = os.environ | {"PYTHONPATH": python_path()}
     os.execve(python, [str(python), "-m", "fogline.stack", *sys.argv[1:]], environment)
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from fogline.stack import airflow
 from fogline.stack.airflow import Airflow
-from fogline.stack.bootstrap import REPOSITORY
+from fogline.stack.bootstrap import REPOSITORY, python_path
 from fogline.stack.class_data import Archives
 from fogline.stack.credentials import kept
 from fogline.stack.jars import ensure_jars
@@ -87,7 +87,7 @@ class Parts:
         }
         own = {
             "PATH": os.pathsep.join([str(python.parent), os.environ.get("PATH", os.defpath)]),
-            "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "plugins")]),
+            "PYTHONPATH": python_path(),
             # One BLAS thread: the same bytes from the same readings, and no more threads than cores.
             "OPENBLAS_NUM_THREADS": "1",
             "OMP_NUM_THREADS": "1",

@@ -1,5 +1,6 @@
 """Aggregate a round's updates on Spark: by spark-submit, or on a warm Spark Connect server."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -10,6 +11,7 @@ from airflow.sdk import BaseOperator
 from fogline.airflow.connections import SPARK, SPARK_CONNECT, open_services, require_connection
 from fogline.airflow.failures import airflow_failures
 from fogline.airflow.operators.task import FederationOperator, FederationTask, log_lines, run_id_of
+from fogline.airflow.pages.link import RoundPageLink
 from fogline.artifacts import STORE_VARIABLE
 from fogline.federation.settings import Federation
 from fogline.kafka.clients import BOOTSTRAP_VARIABLE
@@ -54,6 +56,8 @@ class AggregatesRound(FederationTask):
 class AggregateBySparkSubmit(AggregatesRound, SparkSubmitOperator):
     """Submit the aggregation job to the cluster of the connection ``fogline_spark``."""
 
+    operator_extra_links = (RoundPageLink(),)
+
     def __init__(self, *, federation_file: str, **kwargs: Any) -> None:
         super().__init__(application=str(JOB), conn_id=SPARK, name="aggregate_round", **kwargs)
         self.federation_file = federation_file
@@ -69,7 +73,7 @@ class AggregateBySparkSubmit(AggregatesRound, SparkSubmitOperator):
         self.env_vars = {
             BOOTSTRAP_VARIABLE: services.kafka["bootstrap.servers"],
             STORE_VARIABLE: services.store.url,
-            "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}",
+            "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "plugins"), os.environ.get("PYTHONPATH", "")]),
         }
         super().execute(context)
         with airflow_failures():
@@ -78,6 +82,8 @@ class AggregateBySparkSubmit(AggregatesRound, SparkSubmitOperator):
 
 class AggregateOnSparkConnect(AggregatesRound, FederationOperator):
     """Run the same function on the Spark Connect server of the connection ``fogline_spark_connect``."""
+
+    operator_extra_links = (RoundPageLink(),)
 
     def execute(self, context: Any) -> None:
         """Run the aggregation for this run's seal."""

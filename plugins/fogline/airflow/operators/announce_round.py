@@ -6,6 +6,7 @@ from typing import Any
 from fogline.airflow.connections import open_services
 from fogline.airflow.failures import airflow_failures
 from fogline.airflow.operators.task import FederationOperator, describe, log_lines, run_id_of
+from fogline.airflow.pages.link import RoundPageLink
 from fogline.rounds.order import requested_interval
 from fogline.steps.train import RunRequest, announce_round
 
@@ -20,6 +21,7 @@ class AnnounceRound(FederationOperator):
     """
 
     ui_color = "#cfe8f3"
+    operator_extra_links = (RoundPageLink(),)
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Announce the round; the XCom says what was announced."""

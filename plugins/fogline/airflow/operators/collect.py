@@ -7,6 +7,7 @@ from airflow.sdk import BaseSensorOperator, PokeReturnValue
 from fogline.airflow.connections import open_services
 from fogline.airflow.failures import airflow_failures
 from fogline.airflow.operators.task import FederationTask, log_lines, run_id_of
+from fogline.airflow.pages.link import RoundPageLink
 from fogline.federation.settings import Federation
 from fogline.ledger.answers import JudgedRecord, verdicts_of
 from fogline.ledger.plans import PlanKey, newest_plan
@@ -84,6 +85,8 @@ class CollectAnswers(FederationTask, BaseSensorOperator):
 
 class CollectWeights(CollectAnswers):
     """Collect the fogs' updates and hand the seal to the aggregation."""
+
+    operator_extra_links = (RoundPageLink(),)
 
     def plan_of(self, services: Services, federation: Federation, dag_run_id: str) -> PlanState:
         """Return the run's training plan."""

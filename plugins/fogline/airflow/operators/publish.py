@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from fogline.airflow.connections import open_services
 from fogline.airflow.failures import airflow_failures
 from fogline.airflow.operators.task import FederationOperator, FederationTask, log_lines, run_id_of
+from fogline.airflow.pages.link import RoundPageLink
 from fogline.federation.settings import Approval
 from fogline.steps.publish import Publication, approval_question, publish_candidate
 
@@ -48,6 +49,7 @@ class PublishGlobalModel(FederationOperator):
     """Commit the candidate as the branch's next version and send the head to Kafka."""
 
     ui_color = "#fce5cd"
+    operator_extra_links = (RoundPageLink(),)
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Publish, compare with what is on the chain, or record the refusal."""

@@ -1,0 +1,1 @@
+"""Fogline's pages in Airflow's UI."""

@@ -1,0 +1,25 @@
+"""The button on a task that leads to its round's page."""
+
+from typing import TYPE_CHECKING
+
+from airflow.sdk import BaseOperatorLink
+
+from fogline.airflow.pages.addresses import page_of_run
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator
+    from airflow.sdk.types import TaskInstanceKey
+
+
+class RoundPageLink(BaseOperatorLink):
+    """Leads to the page of the task's round.
+
+    The task itself leaves the address as an XCom each time it ends or is put off, and Airflow's UI reads it there. A
+    link registered by the plugin would show sooner, but has the API server load all operators' libraries.
+    """
+
+    name = "Round's page"
+
+    def get_link(self, operator: "BaseOperator", *, ti_key: "TaskInstanceKey") -> str:
+        """Return the page's path."""
+        return page_of_run(ti_key.dag_id, ti_key.run_id)
