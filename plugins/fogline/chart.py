@@ -52,7 +52,7 @@ def draw_comparison(
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.figure import Figure
 
-    if not any(error is not None for row in comparison.rows for error in row.errors):
+    if not comparison.is_scored:
         raise ChartError("there is nothing to draw: neither branch has a version with scores of its own")
     with matplotlib.rc_context({"svg.hashsalt": "fogline", "svg.fonttype": "none", "font.size": 11}):
         figure = Figure(figsize=SIZE_INCHES, layout="constrained")

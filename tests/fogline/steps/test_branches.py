@@ -121,6 +121,7 @@ def test_promote_moves_main_on_record_and_it_trains_on_from_there(trained: Cloud
     assert "main: main@3 → main@4 (the model of slow@2), head number 5, promoted by ann" in said
     assert "Next: interval 2 (2024-01-03 00:00 to 2024-01-04 00:00 UTC)" in said
     assert chain(trained) == [("main@0", None), ("slow@1", 0), ("main@4", 1)]
+    assert heads(trained)[-1] == (4, 5)
     assert whole_round(trained, "again", [7.0, 7.0]).model.name == "main@5"
     assert chain(trained)[-2:] == [("main@4", 1), ("main@5", 2)]
     sent = heads(trained)
@@ -142,6 +143,7 @@ def test_promoting_twice_is_refused(trained: Cloud, on_branch: BranchOf) -> None
 def test_roll_back_frees_the_intervals_after_it(trained: Cloud) -> None:
     moved = roll_back(trained.services, trained.federation, Version("main", 1), "ann")
     assert (moved.before, moved.model.name, moved.move.head_no) == ("main@3", "main@1", 5)
+    assert heads(trained)[-1] == (1, 5)
     assert next_interval(trained.services, trained.federation).index == 1
     assert whole_round(trained, "again", [7.0, 7.0]).model.name == "main@4"
     assert chain(trained) == [("main@0", None), ("main@1", 0), ("main@4", 1)]
