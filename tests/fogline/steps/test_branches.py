@@ -15,14 +15,16 @@ from fogline.kafka.vectors import fetch_vector
 from fogline.ledger import models
 from fogline.ledger.database import LedgerError
 from fogline.messages.head import Head
+from fogline.messages.plan import EventTimeSpan
 from fogline.rounds.errors import RoundRefused
 from fogline.rounds.intervals import interval_at
 from fogline.steps.branch_desk import branches_table, describe_move
 from fogline.steps.branches import move_of_run, next_interval, promote, roll_back
 from fogline.steps.comparison import compare_branches, keep_picture, table_of
+from fogline.steps.measure import announce_evaluation, record_evaluation
 from fogline.versions import Version
 from tests.support.cloud import Cloud
-from tests.support.rounds import initialise, open_round, whole_round
+from tests.support.rounds import collect, initialise, open_round, whole_round
 
 BranchOf = Callable[..., Cloud]
 
@@ -235,3 +237,13 @@ def test_the_list_knows_files_and_ledger(trained: Cloud, on_branch: BranchOf, tm
         "main": "- main@3 2 (2024-01-03 00:00 to 2024-01-04 00:00 UTC) sound",
         "slow": "main@1 slow@2 1 (2024-01-02 00:00 to 2024-01-03 00:00 UTC) sound",
     }
+
+
+def test_any_branchs_version_is_scored_by_all_fogs(trained: Cloud, on_branch: BranchOf) -> None:
+    whole_round(on_branch("slow", exclude=["fog-b"]), "b1", [5.0, 5.0])
+    window = EventTimeSpan(start=trained.federation.start, end=trained.federation.start + trained.federation.window)
+    state = announce_evaluation(trained.services, trained.federation, "e", Version("slow", 2), window, "all", 20)
+    assert state.plan.members == ("fog-a", "fog-b")
+    for fog in (trained.fog_a, trained.fog_b):
+        fog.scores(state.plan, {"slow@2": 3.0})
+    assert list(record_evaluation(trained.services, collect(trained, state))["slow@2"]) == ["fog-a", "fog-b"]
