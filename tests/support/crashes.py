@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
 from fogline.stack import processes
 from fogline.stack.airflow_runs import ENDED
+from fogline.stack.errors import StackError
 from fogline.stack.waiting import wait_until
 from tests.support.farm import Farm
 from tests.support.killpoints.sitecustomize import POINTS
@@ -162,8 +164,13 @@ def round_with(farm: Farm, armory: Armory, crash: Crash) -> Recovery:
 
 
 def state_of(farm: Farm, run_id: str) -> str | None:
-    """Return the state of a run; None while Airflow can't say, because it or its database was killed."""
+    """Return the state of a run; None while Airflow can't say."""
+    return patient(lambda: farm.runs.state(farm.dag_id, run_id))
+
+
+def patient(ask: Callable[[], str | None]) -> str | None:
+    """Ask Airflow; None while it does not answer or answers with an error, because it or its database was killed."""
     try:
-        return farm.runs.state(farm.dag_id, run_id)
-    except Exception:
+        return ask()
+    except (httpx.HTTPError, StackError, ValueError):
         return None

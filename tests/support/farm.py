@@ -75,6 +75,11 @@ class Farm:
         self.wait(self.dag_id, run)
         return run
 
+    def run_state(self, index: int) -> str | None:
+        """Return the state of an interval's run; None when there is none."""
+        run = self.runs.run_of(self.dag_id, self.start_of(index))
+        return str(run["state"]) if run else None
+
     def await_run(self, index: int) -> str:
         """Return the id of an interval's run once there is one."""
         start = self.start_of(index)

@@ -1,6 +1,5 @@
 """kill -9 at every kind of step: each round recovers by itself, and the chain is that of an undisturbed run."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,8 +46,6 @@ def test_a_round_recovers_by_itself(farm: Farm, armory: Armory, crash: Crash) ->
 def test_the_chain_is_that_of_an_undisturbed_run_to_the_byte(farm: Farm, tmp_path: Path) -> None:
     chain = farm.chain()
     assert [row.interval_index for row in chain] == [None, *range(len(CRASHES))]
-    readings = pq.read_table(
-        ensure_readings(Path(os.environ.get("FOGLINE_CACHE", farm.stack.settings.tools / "cache")))
-    )
+    readings = pq.read_table(ensure_readings(farm.stack.settings.tools / "cache"))
     undisturbed = undisturbed_digests(farm.federation, readings, len(CRASHES), tmp_path)
     assert [row.digest for row in chain] == undisturbed
