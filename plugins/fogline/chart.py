@@ -11,6 +11,8 @@ from fogline.rounds.compare import Comparison, error_name
 if TYPE_CHECKING:
     import datetime as dt
 
+    from matplotlib.axes import Axes
+
 # By the file's suffix: no date and no version of the library in the file.
 FORMATS = {".png": {"Software": None}, ".svg": {"Date": None, "Creator": None}}
 # The common part's colour is neither branch's.
@@ -49,10 +51,9 @@ def draw_comparison(
     """
     # Only who draws pays for the import.
     import matplotlib
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.figure import Figure
 
-    if not any(error is not None for row in comparison.rows for error in row.errors):
+    if not comparison.is_scored:
         raise ChartError("there is nothing to draw: neither branch has a version with scores of its own")
     with matplotlib.rc_context({"svg.hashsalt": "fogline", "svg.fonttype": "none", "font.size": 11}):
         figure = Figure(figsize=SIZE_INCHES, layout="constrained")
@@ -71,14 +72,20 @@ def draw_comparison(
                 marker="os"[number],
                 markersize=4,
             )
-        locator = AutoDateLocator()  # type: ignore[no-untyped-call]
-        axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
-        axes.set_xlabel("start of the interval (UTC)")
-        axes.set_ylabel(f"{error_name(comparison, unit)} on held-out days")
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False)
+        _label(axes, error_name(comparison, unit))
         drawn = io.BytesIO()
         figure.savefig(drawn, format=suffix[1:], dpi=DOTS_PER_INCH, metadata=FORMATS[suffix])
     return drawn.getvalue()
+
+
+def _label(axes: "Axes", what: str) -> None:
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = AutoDateLocator()  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    axes.set_xlabel("start of the interval (UTC)")
+    axes.set_ylabel(f"{what} on held-out days")
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)

@@ -95,8 +95,11 @@ def test_a_branch_has_a_dag_of_rounds_and_no_other(federations: Path) -> None:
     file.write_text(file.read_text().replace("schedule: none", "schedule: live"))
     before = set(load_dags(REPOSITORY / "dags"))
     write_branch(federations, "without_fog_3", exclude=["fog-3"])
+    # Read after the federation's own file, which no other DAG may take for it.
+    write_branch(federations, "zeal")
     dags = load_dags(REPOSITORY / "dags")
-    assert set(dags) - before == {"federated_round__wind_farm__without_fog_3"}
+    assert set(dags) - before == {f"federated_round__wind_farm__{name}" for name in ("without_fog_3", "zeal")}
+    assert {task.federation_file for one in before for task in dags[one].tasks} == {str(file)}
     dag = dags["federated_round__wind_farm__without_fog_3"]
     assert dag.task_ids == ROUND
     assert "without_fog_3" in dag.tags and "main" in dags["federated_round__wind_farm"].tags

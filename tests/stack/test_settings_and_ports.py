@@ -26,6 +26,12 @@ def test_a_wrong_value_is_named_without_a_traceback(monkeypatch: pytest.MonkeyPa
     assert "FOGLINE_AIRFLOW_PORT=http" in done.output and "integer" in done.output
 
 
+def test_a_stack_is_of_a_federation_and_not_of_a_branch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOGLINE_FEDERATION", "wind_farm.without_fog_3")
+    said = CliRunner().invoke(main, ["status"]).output
+    assert "FOGLINE_FEDERATION=wind_farm.without_fog_3" in said and "name a federation, not a branch" in said
+
+
 def test_a_long_home_has_its_socket_elsewhere(tmp_path: Path) -> None:
     near, far = Settings(home=Path("/x/home")), Settings(home=tmp_path / ("long" * 30))
     assert near.supervisor_socket == Path("/x/home/supervisor.sock")

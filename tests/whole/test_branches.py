@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from fogline.dag_ids import COMPARE_BRANCHES, NEW_BRANCH, PROMOTE_BRANCH, dag_id
+from fogline.dag_ids import COMPARE_BRANCHES, NEW_BRANCH, PROMOTE_BRANCH, ROUND, dag_id
 from fogline.kafka.read import TailReader, open_consumer
 from fogline.kafka.topics import GLOBAL_MODEL
 from fogline.ledger.models import head_of
@@ -34,11 +34,9 @@ def before(farm: Farm) -> list[ModelRow]:
 @pytest.fixture(scope="module")
 def branch(farm: Farm, before: list[ModelRow]) -> Farm:
     """The branch, from the version before main's head, with the head's interval backfilled."""
-    settings = ["aggregation=spark-connect"]
-    run_form(
-        farm, NEW_BRANCH, {"name": BRANCH, "begins_at": before[-2].name, "exclude": ["fog-3"], "settings": settings}
-    )
-    rounds = dag_id("federated_round", NAME, BRANCH)
+    form = {"name": BRANCH, "begins_at": before[-2].name, "exclude": ["fog-3"]}
+    run_form(farm, NEW_BRANCH, {**form, "settings": ["aggregation=spark-connect"]})
+    rounds = dag_id(ROUND, NAME, BRANCH)
     wait_until(lambda: farm.api.has_dag(rounds), what=rounds, deadline_s=DEADLINE_S, every_s=0.5)
     branch = Farm(farm.stack, BRANCH)
     index = head_interval(before)

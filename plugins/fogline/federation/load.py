@@ -1,6 +1,7 @@
 """Read federation files; every fault becomes one line that names the place and the remedy."""
 
 import difflib
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +40,11 @@ def load_federation(path: Path) -> Federation:
 def parse_federation(path: Path, text: str) -> Federation:
     """Check a text as if it were the file at ``path``; see `load_federation`."""
     name, branch = names_in(path)
-    content = _content(path, text)
     if branch == MAIN:
-        return _federation(path, name, content)
-    parent, parent_content = _parent(path, name)
+        return _federation(path, text)[0]
+    content = _content(path, text)
     # Its expressions are the parent's, which were checked there.
-    return _validated(path, BranchFile(path.name, branch, content).over(parent, parent_content))
+    return _validated(path, BranchFile(path.name, branch, content).over(*_parent(path, name)))
 
 
 def load_federations(folder: Path) -> tuple[list[Federation], dict[str, str]]:
@@ -64,16 +64,19 @@ def load_federations(folder: Path) -> tuple[list[Federation], dict[str, str]]:
     return federations, faults
 
 
-def _federation(path: Path, name: str, content: dict[str, Any]) -> Federation:
+# Every branch needs its federation's file again.
+@functools.lru_cache(maxsize=16)
+def _federation(path: Path, text: str) -> tuple[Federation, dict[str, Any]]:
+    content = _content(path, text)
     for key in _FROM_THE_NAME:
         if key in content:
             raise FederationError(f"{path.name}: {key}: the file's name gives it; remove the key")
-    federation = _validated(path, {**content, "federation": name})
+    federation = _validated(path, {**content, "federation": path.stem})
     try:
         check_expressions(federation.specification())
     except FeatureError as error:
         raise FederationError(f"{path.name}: {error}") from error
-    return federation
+    return federation, content
 
 
 def _parent(path: Path, name: str) -> tuple[Federation, dict[str, Any]]:
@@ -83,9 +86,7 @@ def _parent(path: Path, name: str) -> tuple[Federation, dict[str, Any]]:
             f"{path.name}: there is no {parent.name} beside it, whose branch it would be; write it or rename this"
         )
     try:
-        text = parent.read_text(encoding="utf-8")
-        content = _content(parent, text)
-        return _federation(parent, name, content), content
+        return _federation(parent, parent.read_text(encoding="utf-8"))
     except (FederationError, OSError, UnicodeDecodeError) as error:
         first = str(error).splitlines()[0]
         raise FederationError(f"{path.name}: its federation's file must be mended first: {first}") from error

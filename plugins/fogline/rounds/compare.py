@@ -75,6 +75,11 @@ class Comparison:
     rows: tuple[ComparedInterval, ...]
     scored_by_one: tuple[tuple[str, ...], tuple[str, ...]]
 
+    @property
+    def is_scored(self) -> bool:
+        """Whether there is any error to show or draw."""
+        return any(error is not None for row in self.rows for error in row.errors)
+
 
 def compare(
     branches: tuple[str, str], first: Sequence[ScoredLink], second: Sequence[ScoredLink], *, classes: bool

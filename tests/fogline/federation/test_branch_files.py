@@ -44,9 +44,11 @@ def test_a_live_federations_branch_runs_only_when_asked(folder: Path) -> None:
 
 def test_null_takes_a_setting_of_the_federations_out(folder: Path) -> None:
     path = write(folder)
-    path.write_text("from: main@12\npromotion: {approval: null}\n")
-    assert load_federation(folder / "small.yaml").promotion.approval is not None
-    assert load_federation(path).promotion.approval is None
+    write_federation(folder, owner="ann", promotion={"approval": {"timeout_s": 9}})
+    path.write_text("from: main@12\nowner: null\npromotion: {approval: null}\n")
+    main, branch = load_federation(folder / "small.yaml"), load_federation(path)
+    assert (main.owner, main.promotion.approval is None) == ("ann", False)
+    assert (branch.owner, branch.promotion.approval is None) == ("fogline", True)
 
 
 @pytest.mark.parametrize(

@@ -15,14 +15,16 @@ from fogline.kafka.vectors import fetch_vector
 from fogline.ledger import models
 from fogline.ledger.database import LedgerError
 from fogline.messages.head import Head
+from fogline.messages.plan import EventTimeSpan
 from fogline.rounds.errors import RoundRefused
 from fogline.rounds.intervals import interval_at
 from fogline.steps.branch_desk import branches_table, describe_move
 from fogline.steps.branches import move_of_run, next_interval, promote, roll_back
 from fogline.steps.comparison import compare_branches, keep_picture, table_of
+from fogline.steps.measure import announce_evaluation, record_evaluation
 from fogline.versions import Version
 from tests.support.cloud import Cloud
-from tests.support.rounds import initialise, open_round, whole_round
+from tests.support.rounds import collect, initialise, open_round, whole_round
 
 BranchOf = Callable[..., Cloud]
 
@@ -121,6 +123,7 @@ def test_promote_moves_main_on_record_and_it_trains_on_from_there(trained: Cloud
     assert "main: main@3 → main@4 (the model of slow@2), head number 5, promoted by ann" in said
     assert "Next: interval 2 (2024-01-03 00:00 to 2024-01-04 00:00 UTC)" in said
     assert chain(trained) == [("main@0", None), ("slow@1", 0), ("main@4", 1)]
+    assert heads(trained)[-1] == (4, 5)
     assert whole_round(trained, "again", [7.0, 7.0]).model.name == "main@5"
     assert chain(trained)[-2:] == [("main@4", 1), ("main@5", 2)]
     sent = heads(trained)
@@ -142,6 +145,7 @@ def test_promoting_twice_is_refused(trained: Cloud, on_branch: BranchOf) -> None
 def test_roll_back_frees_the_intervals_after_it(trained: Cloud) -> None:
     moved = roll_back(trained.services, trained.federation, Version("main", 1), "ann")
     assert (moved.before, moved.model.name, moved.move.head_no) == ("main@3", "main@1", 5)
+    assert heads(trained)[-1] == (1, 5)
     assert next_interval(trained.services, trained.federation).index == 1
     assert whole_round(trained, "again", [7.0, 7.0]).model.name == "main@4"
     assert chain(trained) == [("main@0", None), ("main@1", 0), ("main@4", 1)]
@@ -233,3 +237,13 @@ def test_the_list_knows_files_and_ledger(trained: Cloud, on_branch: BranchOf, tm
         "main": "- main@3 2 (2024-01-03 00:00 to 2024-01-04 00:00 UTC) sound",
         "slow": "main@1 slow@2 1 (2024-01-02 00:00 to 2024-01-03 00:00 UTC) sound",
     }
+
+
+def test_any_branchs_version_is_scored_by_all_fogs(trained: Cloud, on_branch: BranchOf) -> None:
+    whole_round(on_branch("slow", exclude=["fog-b"]), "b1", [5.0, 5.0])
+    window = EventTimeSpan(start=trained.federation.start, end=trained.federation.start + trained.federation.window)
+    state = announce_evaluation(trained.services, trained.federation, "e", Version("slow", 2), window, "all", 20)
+    assert state.plan.members == ("fog-a", "fog-b")
+    for fog in (trained.fog_a, trained.fog_b):
+        fog.scores(state.plan, {"slow@2": 3.0})
+    assert list(record_evaluation(trained.services, collect(trained, state))["slow@2"]) == ["fog-a", "fog-b"]

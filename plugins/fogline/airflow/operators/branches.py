@@ -43,7 +43,7 @@ class CompareBranches(FederationOperator):
             services, federation = open_services(), self.federation
             comparison = compare_branches(services, federation, form["first"], form["second"])
             log_lines(self.log, table_of(federation, comparison))
-            if comparison.is_same:
+            if comparison.is_same or not comparison.is_scored:
                 return None
             path = keep_picture(services, federation, comparison)
         self.log.info("Drawn: %s/%s", services.store.url, path)
