@@ -1,17 +1,20 @@
 """Models and the head in the ledger: versions only grow, and every move of a head is fenced and on record."""
 
 import datetime as dt
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import CTE, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, defer
 
 from fogline.ledger.database import LedgerError
-from fogline.ledger.schema import HeadMove, ModelRow, PlanRow
+from fogline.ledger.schema import HeadMove, ModelRow, PlanRow, branch_of
+from fogline.rounds.order import ChainLink
 from fogline.versions import Version
+
+# With many fogs the scores are far larger than all the rest.
+WITHOUT_SCORES = (defer(ModelRow.scores), defer(ModelRow.base_scores))
 
 
 @dataclass(frozen=True)
@@ -74,23 +77,49 @@ def chain_of(session: Session, federation: str, branch: str, *, with_scores: boo
     Parameters
     ----------
     with_scores
-        Also load the scores: with many fogs they are far larger than the rest.
+        Also load the scores.
     """
     head = head_of(session, federation, branch)
     if head is None:
         return []
-    start = select(ModelRow.id, ModelRow.base_id).where(
-        ModelRow.federation == federation, ModelRow.branch == branch, ModelRow.version == head.version
-    )
-    ancestry = start.cte("ancestry", recursive=True)
-    ancestry = ancestry.union_all(
-        select(ModelRow.id, ModelRow.base_id).join(ancestry, ModelRow.id == ancestry.c.base_id)
-    )
-    # A base is always there before what is trained from it, so the order of ids is that of the chain.
+    ancestry = _ancestry(head)
     query = select(ModelRow).join(ancestry, ModelRow.id == ancestry.c.id).order_by(ModelRow.id)
     if not with_scores:
-        query = query.options(defer(ModelRow.scores), defer(ModelRow.base_scores))
+        query = query.options(*WITHOUT_SCORES)
     return list(session.scalars(query))
+
+
+def links_of(session: Session, federation: str, branch: str) -> list[ChainLink]:
+    """Return the head's ancestry as links: what a round is chosen by, at a fraction of `chain_of`'s time."""
+    head = head_of(session, federation, branch)
+    if head is None:
+        return []
+    ancestry = _ancestry(head)
+    columns = select(ModelRow.branch, ModelRow.version, ModelRow.interval_index, ModelRow.plan_id)
+    query = columns.join(ancestry, ModelRow.id == ancestry.c.id).order_by(ModelRow.id)
+    return [
+        ChainLink(Version(of_branch, number), interval_index, branch_of(plan_id))
+        for of_branch, number, interval_index, plan_id in session.execute(query)
+    ]
+
+
+def model_of_interval(session: Session, federation: str, branch: str, interval_index: int) -> ModelRow | None:
+    """Return the version on the head's ancestry that was trained on an interval."""
+    head = head_of(session, federation, branch)
+    if head is None:
+        return None
+    ancestry = _ancestry(head)
+    query = select(ModelRow).join(ancestry, ModelRow.id == ancestry.c.id)
+    return session.scalar(query.where(ModelRow.interval_index == interval_index).options(*WITHOUT_SCORES))
+
+
+def _ancestry(head: HeadMove) -> CTE:
+    """Return the ids of a head's ancestry; a base is always there before what is trained from it, so ids are in order."""
+    start = select(ModelRow.id, ModelRow.base_id).where(
+        ModelRow.federation == head.federation, ModelRow.branch == head.branch, ModelRow.version == head.version
+    )
+    ancestry = start.cte("ancestry", recursive=True)
+    return ancestry.union_all(select(ModelRow.id, ModelRow.base_id).join(ancestry, ModelRow.id == ancestry.c.base_id))
 
 
 def commit_version(
@@ -191,8 +220,3 @@ def _fence(session: Session, federation: str, branch: str, plan_id: str, expecte
             f"the head of {branch} has moved {head_no - expected_head_no} times since plan {plan_id} was made; "
             "clear announce_round and what follows it"
         )
-
-
-def link_of_interval(chain: Sequence[ModelRow], interval_index: int) -> ModelRow | None:
-    """Return the version on a chain that was trained on an interval."""
-    return next((row for row in chain if row.interval_index == interval_index), None)

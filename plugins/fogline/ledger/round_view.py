@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from fogline.ledger.models import chain_of, link_of_interval
+from fogline.ledger.models import model_of_interval
 from fogline.ledger.plans import plan_state
 from fogline.ledger.rounds import round_of_run
 from fogline.ledger.schema import EvaluationRow, ModelRow, PlanRow, ResultRow, Round, SealRow
@@ -161,7 +161,7 @@ def _base(plan: Plan) -> NamedDigest:
 def _result(session: Session, row: Round, aggregation: Result | None) -> NamedDigest | None:
     model = _committed_by(session, row)
     if model is None and row.outcome in ("reproduced", "differs"):
-        model = link_of_interval(chain_of(session, row.federation, row.branch), row.interval_index)
+        model = model_of_interval(session, row.federation, row.branch, row.interval_index)
     if model is not None:
         return NamedDigest(model.name, model.digest)
     candidate = aggregation.candidate if aggregation else None

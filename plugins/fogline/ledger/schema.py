@@ -34,6 +34,11 @@ class Utc(TypeDecorator[dt.datetime]):
         return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
 
 
+def branch_of(plan_id: str) -> str:
+    """Return the branch of a plan, which its id names."""
+    return plan_id.split("/")[1]
+
+
 class Base(DeclarativeBase):
     """All tables, with constraint names that migrations can refer to."""
 
@@ -183,7 +188,7 @@ class ModelRow(Base):
     @property
     def trained_on(self) -> str:
         """The branch whose round made it; another than ``branch`` where that one began or was promoted."""
-        return self.plan_id.split("/")[1]
+        return branch_of(self.plan_id)
 
 
 class HeadMove(Base):

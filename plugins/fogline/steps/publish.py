@@ -85,8 +85,8 @@ def approval_question(services: Services, federation: Federation, dag_run_id: st
     interval, plan = train.plan.interval, train.plan
     assert interval is not None and result.candidate is not None
     with services.ledger.transaction() as session:
-        chain = models.chain_of(session, plan.federation, plan.branch)
-    if not gate.passes or models.link_of_interval(chain, interval.index) is not None:
+        link = models.model_of_interval(session, plan.federation, plan.branch, interval.index)
+    if not gate.passes or link is not None:
         return None
     base = plan.model_named("base").version
     return (
@@ -124,7 +124,7 @@ def _commit_or_compare(
         lock_plan(session, train.plan.plan_id)
         round_row = rounds.round_of_run(session, name, branch, dag_run_id)
         assert round_row is not None
-        link = models.link_of_interval(models.chain_of(session, name, branch), train.plan.interval.index)
+        link = models.model_of_interval(session, name, branch, train.plan.interval.index)
         if link is None:
             base = models.version_of(session, name, parse_version(train.plan.model_named("base").version or ""))
             if gate.passes:

@@ -16,12 +16,11 @@ from fogline.rounds.errors import RoundBusy
 from fogline.rounds.fit import require_fit
 from fogline.rounds.intervals import interval_at, training_window
 from fogline.rounds.judge import PlanState
-from fogline.rounds.order import ChainLink, Choice, OutOfOrder, choose
+from fogline.rounds.order import Choice, OutOfOrder, choose
 from fogline.steps.announce import Draft, announce, load_version
 from fogline.steps.branches import begin_branch
 from fogline.steps.head import send_unsent_head
 from fogline.steps.services import Services, utc_now
-from fogline.versions import Version
 
 # Beyond the two deadlines and the time for an approval: starting tasks, the aggregation job, the commit.
 ROUND_SLACK_S = 900.0
@@ -150,10 +149,7 @@ def _choose(
     session: Session, federation: Federation, request: RunRequest, others: OtherRuns, now: dt.datetime
 ) -> Choice:
     name, branch = federation.federation, federation.branch
-    links = [
-        ChainLink(Version(row.branch, row.version), row.interval_index, row.trained_on)
-        for row in models.chain_of(session, name, branch)
-    ]
+    links = models.links_of(session, name, branch)
     head_index = links[-1].interval_index if links else None
     ended = rounds.intervals_ended_after(session, name, branch, -1 if head_index is None else head_index)
     own = rounds.round_of_run(session, name, branch, request.dag_run_id)

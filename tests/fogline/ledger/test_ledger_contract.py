@@ -164,8 +164,15 @@ def test_versions_form_a_chain_from_zero_to_the_head(ledger: Ledger, federation:
     with ledger.transaction() as session:
         chain = models.chain_of(session, "small", "main")
         assert [(row.version, row.interval_index) for row in chain] == [(0, None), (1, 0), (2, 1)]
-        link = models.link_of_interval(chain, 1)
-        assert link is not None and link.version == 2
+        found = models.model_of_interval(session, "small", "main", 1)
+        assert found is not None and found.version == 2
+        assert models.model_of_interval(session, "small", "main", 7) is None
+        links = models.links_of(session, "small", "main")
+        assert [(str(link.version), link.interval_index, link.trained_on) for link in links] == [
+            ("main@0", None, "main"),
+            ("main@1", 0, "main"),
+            ("main@2", 1, "main"),
+        ]
         with pytest.raises(LedgerError, match="main@7 does not exist; the newest version is main@2"):
             models.version_of(session, "small", Version("main", 7))
 
