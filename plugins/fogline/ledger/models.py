@@ -114,7 +114,7 @@ def model_of_interval(session: Session, federation: str, branch: str, interval_i
 
 
 def _ancestry(head: HeadMove) -> CTE:
-    """Return the ids of a head's ancestry; a base is always there before what is trained from it, so ids are in order."""
+    """Return the ids of a head's ancestry; a base is there before what is trained from it, so ids are in order."""
     start = select(ModelRow.id, ModelRow.base_id).where(
         ModelRow.federation == head.federation, ModelRow.branch == head.branch, ModelRow.version == head.version
     )
