@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class Cause(StrEnum):
-    """The causes for which collect rejects an answer; the last four are also those for which the aggregation does."""
+    """The causes for which an answer is rejected: by collect, or by the aggregation once it has read the blocks."""
 
     UNDECODABLE = "undecodable"
     UNKNOWN_PLAN = "unknown_plan"
