@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from fogline.stack.stack import Stack
+from tests.support.crashes import Armory, armed_environment
 from tests.support.stacks import JANUARY_READINGS, fresh_stack, january_federation
 
 # It tells each closed connection, also after pytest has closed the log.
@@ -18,7 +19,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def session_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def armory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Armory]:
+    """Kill points in the processes of the session's stack; they strike nobody until a test arms one."""
+    with armed_environment(tmp_path_factory.mktemp("killpoints")) as armory:
+        yield armory
+
+
+@pytest.fixture(scope="session")
+def session_stack(armory: Armory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The session's stack, of which nothing runs before one of the fixtures below."""
     federations = january_federation(tmp_path_factory.mktemp("federations"))
     with fresh_stack(federations=federations, producer_source=JANUARY_READINGS) as stack:

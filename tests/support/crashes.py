@@ -81,7 +81,13 @@ def matrix() -> list[Crash]:
 def subset() -> list[Crash]:
     """Return the part of the matrix that the tests run, always the same: each kind of victim, each step."""
     draw = random.Random(SUBSET_SEED)
-    always = [Crash("publish, committed"), Crash("fog, blocks sent"), Crash("aggregate, in the job", "scheduler")]
+    always = [
+        Crash("publish, committed"),
+        Crash("fog, blocks sent"),
+        Crash(STEPS["aggregate"], "scheduler"),
+        Crash(STEPS["aggregate"], "aggregation's Java"),
+        Crash(STEPS["evaluate"], "Postgres"),
+    ]
     return always + draw.sample([crash for crash in matrix() if crash not in always], N_SUBSET - len(always))
 
 
