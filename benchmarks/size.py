@@ -7,6 +7,7 @@ with the aggregation on one warm local Spark session. What the stand-ins take to
 
 import argparse
 import datetime as dt
+import gc
 import os
 import statistics
 import sys
@@ -174,7 +175,10 @@ def report(console: Console, measured: list[Measured], marks: list[int]) -> None
 def run_all(rounds: Rounds, ledger: Ledger, n_rounds: int, console: Console) -> Iterable[Measured]:
     """Run the rounds, tell how it goes, and give what was measured of each."""
     rounds.initialise()
+    gc.freeze()
     for number in range(1, n_rounds + 1):
+        # In the stack each task is a process of its own, which has no garbage of earlier rounds to look through.
+        gc.collect()
         measured = rounds.round(number)
         measured.rss_mib = psutil.Process().memory_info().rss / 2**20
         measured.ledger_mib = ledger_mib(ledger)
