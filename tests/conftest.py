@@ -14,7 +14,7 @@ logging.getLogger("py4j").setLevel(logging.WARNING)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put tests that end the session's stack behind all others."""
+    """Put tests that change what the others start from behind them."""
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
 
 

@@ -1,10 +1,15 @@
 """Backfills in every order: each run commits on the right base or names the interval that is needed."""
 
+from pathlib import Path
+
+import pyarrow.parquet as pq
 import pytest
 
 from fogline.stack.airflow_runs import ENDED
 from fogline.stack.waiting import wait_until
+from producer.sources.la_haute_borne import ensure_readings
 from tests.support.farm import DEADLINE_S, Farm
+from tests.support.in_process import undisturbed_digests
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -56,6 +61,12 @@ def test_completed_rounds_reprocessed_are_all_reproduced_so_the_chain_is_that_of
         log = branch.await_log(run_id, "publish_global_model", "reproduced to the byte; nothing to publish")
         assert "differs" not in log
     assert [(row.name, row.digest) for row in branch.chain()] == before
+
+
+def test_the_warm_engine_gives_the_bytes_of_an_undisturbed_run_in_one_process(branch: Farm, tmp_path: Path) -> None:
+    readings = pq.read_table(ensure_readings(branch.stack.settings.tools / "cache"))
+    undisturbed = undisturbed_digests(branch.federation, readings, 7, tmp_path)
+    assert [row.digest for row in branch.chain()] == undisturbed
 
 
 def test_rounds_cleared_backwards_together_change_nothing(branch: Farm) -> None:
