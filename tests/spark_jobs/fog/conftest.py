@@ -47,13 +47,14 @@ def spark_environment(session_stack: Stack) -> dict[str, str]:
 @pytest.fixture
 def start_fog(
     session_stack: Stack, spark_environment: dict[str, str], tmp_path: Path
-) -> Iterator[Callable[[Farm], FogProcess]]:
+) -> Iterator[Callable[..., FogProcess]]:
     """Start fog-a of a farm with its data in the test's folder; what still runs in the end is killed."""
     started: list[FogProcess] = []
 
-    def start(farm: Farm) -> FogProcess:
+    def start(farm: Farm, **variables: str) -> FogProcess:
         environment = {
             **spark_environment,
+            **variables,
             "FOGLINE_KAFKA_BOOTSTRAP_SERVERS": farm.bootstrap_servers,
             "FOGLINE_FOG_DATA": str(tmp_path / "data"),
         }

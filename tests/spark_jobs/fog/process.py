@@ -89,24 +89,24 @@ class Farm:
         return found
 
 
-def to_train(farm: Farm, number: int = 1) -> Plan:
-    """Return a plan to train on the third and fourth day of 2024."""
+def to_train(farm: Farm, number: int = 1, first: int = 0) -> Plan:
+    """Return a plan to train on the third and fourth of the five days from day ``first`` of 2024."""
     return train_plan(
         farm.own,
         plan_id=f"{farm.own.federation}/main/{number}",
-        interval=Interval(index=3, start=at(3), end=at(4)),
-        window=span(2, 4),
+        interval=Interval(index=first + 3, start=at(first + 3), end=at(first + 4)),
+        window=span(first + 2, first + 4),
         models=(farm.model("base", ZEROS),),
         scaler=unit_scaler(),
         deadline_s=120.0,
     )
 
 
-def expected_digest(farm: Farm, plan: Plan, folder: Path) -> str:
-    """Return what the fog must answer, computed here from the same readings: five days of each sensor."""
+def expected_digest(farm: Farm, plan: Plan, folder: Path, first: int = 0) -> str:
+    """Return what the fog must answer, computed here from the same readings: five days from ``first``."""
     store = made.store(farm.own, folder / "expected")
-    store.write("c-0", line(farm.own, "s1", 0, 5))
-    store.write("c-1", line(farm.own, "s3", 0, 5))
+    store.write("c-0", line(farm.own, "s1", first, first + 5))
+    store.write("c-1", line(farm.own, "s3", first, first + 5))
     answerer = Answerer(farm.own.specification(), "fog-a", store, lambda weights: ZEROS)
     weights = answerer.answer(plan, ()).weights
     assert weights is not None

@@ -13,7 +13,7 @@ from tests.spark_jobs.fog.conftest import REPOSITORY
 from tests.spark_jobs.fog.made import line, readings, span
 from tests.spark_jobs.fog.process import Farm, FogProcess, expected_digest, to_train
 
-StartFog = Callable[[Farm], FogProcess]
+StartFog = Callable[..., FogProcess]
 SOUND = b'{"sensor_id": "s1", "event_time": "2024-01-01T00:30:00Z", "x": 1, "y": 3}'
 BAD = {
     b"{": "",
@@ -120,6 +120,22 @@ def test_a_plan_without_readings_is_declined_and_the_next_one_answered(
     full = to_train(farm, number=2).model_copy(update={"window": span(1, 2)})
     farm.announce(full)
     assert farm.answer_to(full).n_examples == 2
+
+
+def test_a_fog_in_a_zone_whose_clocks_change_loses_nothing(
+    make_farm: Callable[..., Farm], start_fog: StartFog, tmp_path: Path
+) -> None:
+    # The window ends with 31 March 2024, when the clocks of Paris leave out an hour.
+    first = 87
+    farm = make_farm()
+    farm.send_readings(*(line(farm.own, sensor, first, first + 5) for sensor in ("s1", "s3")))
+    start_fog(farm, TZ="Europe/Paris")
+    plan = to_train(farm, first=first)
+    farm.announce(plan)
+    answer = farm.answer_to(plan)
+    assert (answer.n_examples, {day.n_readings for day in answer.readings}) == (96, {24})
+    assert answer.weights is not None
+    assert answer.weights.digest == expected_digest(farm, plan, tmp_path, first)
 
 
 def test_a_folder_that_another_process_uses_is_refused(make_farm: Callable[..., Farm], start_fog: StartFog) -> None:
