@@ -50,7 +50,7 @@ class Airflow:
             "CORE__DAGS_FOLDER": REPOSITORY / "dags",
             "CORE__PLUGINS_FOLDER": REPOSITORY / "plugins",
             "CORE__LOAD_EXAMPLES": False,
-            "CORE__EXECUTOR": "LocalExecutor",
+            "CORE__EXECUTOR": "fogline.stack.executor.VigilantLocalExecutor",
             "CORE__PARALLELISM": 4,
             "CORE__FERNET_KEY": self._secret("fernet"),
             "CORE__EXECUTION_API_SERVER_URL": f"http://{HOST}:{port}/execution/",
