@@ -22,8 +22,6 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import text
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from fogline.artifacts import ArtifactStore
 from fogline.federation import Federation
 from fogline.kafka.topics import ensure_topics
@@ -43,7 +41,7 @@ from fogline.steps.train import RunRequest, announce_round
 from spark_jobs.aggregation.job import run as run_job
 from tests.support.federations import small_federation
 from tests.support.fogs import Crowd, scores_of, statistics_of
-from tests.support.rounds import NoOtherRuns
+from tests.support.rounds import NO_OTHERS
 from tests.support.stacks import fresh_stack
 
 if TYPE_CHECKING:
@@ -95,7 +93,7 @@ class Rounds:
         services, federation, run = self._services, self._federation, f"run {number}"
         measured = Measured()
         request = RunRequest(run, None)
-        opened = measured.time("announce", lambda: announce_round(services, federation, request, NoOtherRuns()))
+        opened = measured.time("announce", lambda: announce_round(services, federation, request, NO_OTHERS))
         self._crowd.update(opened.state.plan, number)
         seal = measured.time("collect", lambda: self._collect(opened.state))
         measured.time("aggregate", lambda: self._aggregate(seal))
