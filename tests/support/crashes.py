@@ -1,6 +1,7 @@
 """The crash matrix: who is killed at which step of a round, and one round with such a crash."""
 
 import contextlib
+import os
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -122,7 +123,7 @@ def armed_environment(folder: Path) -> Iterator[Armory]:
     folder.chmod(0o777)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FOGLINE_KILLPOINTS", str(folder))
-        patch.setenv("PYTHONPATH", str(KILLPOINTS))
+        patch.setenv("PYTHONPATH", str(KILLPOINTS), prepend=os.pathsep)
         yield Armory(folder)
 
 
