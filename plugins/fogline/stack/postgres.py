@@ -33,6 +33,8 @@ SETTINGS = {
     "listen_addresses": HOST,
     "shared_buffers": "64MB",
     "max_connections": "100",
+    # The workers of a scheduler that was killed keep its connection open, and with it the lock on the run it was at.
+    "idle_in_transaction_session_timeout": "20s",
     # The default wants a socket folder that may not exist; everything here speaks TCP.
     "unix_socket_directories": "",
 }
