@@ -29,6 +29,14 @@ def show_grid(person: Operator, run_id: str) -> None:
     person.page.screenshot(path=HERE / "round-in-grid.png")
 
 
+def show_page(person: Operator, run_id: str) -> None:
+    """Show the round's page."""
+    person.page.goto(f"{person.url}/fogline/rounds/wind_farm/main/{run_id}")
+    for fog in FOGS:
+        expect(person.page.get_by_text(fog).first).to_be_visible()
+    person.page.screenshot(path=HERE / "round-page.png")
+
+
 def main() -> int:
     """Take all pictures."""
     with operator() as person:
@@ -38,6 +46,7 @@ def main() -> int:
         verdicts = [f"{fog} +accepted" for fog in FOGS]
         person.show_task(run_id, "collect_weights", "Verdicts on the answers to wind_farm/main/", *verdicts)
         person.page.screenshot(path=HERE / "collect-log.png")
+        show_page(person, run_id)
     print(f"{run_id}: triggered from the form; four verdicts read in the browser")
     return 0
 

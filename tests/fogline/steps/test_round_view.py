@@ -1,5 +1,6 @@
 """What the ledger tells of a round, on rounds driven through the real broker."""
 
+from fogline.airflow.pages.render import render_round
 from fogline.ledger.round_view import RoundView, round_view
 from fogline.rounds.judge import Verdict
 from tests.support import rounds
@@ -36,6 +37,8 @@ def test_a_committed_round_shows_base_result_verdicts_contributions_and_scores(c
         (None, 2.0, 1.0),
     ]
     assert view.gate is not None and "2 → 1" in view.gate
+    page = render_round(view, (), is_tab=False)
+    assert "Contributions to the candidate" in page and page.count('<td class="words">accepted</td>') >= 2
 
 
 def test_the_plans_of_the_next_round_do_not_mark_those_of_this_one_as_superseded(cloud: Cloud) -> None:
