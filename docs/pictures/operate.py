@@ -51,7 +51,6 @@ def backfill(person: Operator, first: dt.datetime, last: dt.datetime) -> None:
         page.get_by_placeholder("HH:mm").last.fill(f"{moment:%H:%M}")
         page.get_by_placeholder("HH:mm").last.press("Enter")
         page.keyboard.press("Escape")
-    page.screenshot(path=HERE / "backfill.png")
     person.confirm("Run Backfill", "/backfills")
 
 
@@ -61,7 +60,6 @@ def clear(person: Operator, run_id: str) -> None:
     page.goto(f"{person.url}/dags/{DAG}/runs/{run_id}")
     page.get_by_role("button", name="Press shift+c to clear").click()
     page.get_by_text("Clear existing tasks", exact=True).click()
-    page.screenshot(path=HERE / "clear.png")
     person.confirm("Confirm", "/clear")
 
 
