@@ -10,8 +10,9 @@ import pytest
 from fastapi import FastAPI
 
 from fogline.airflow.pages.access import TaskOfRun, may_read_round, may_read_runs_of_dag, open_ledger, tasks_of_round
-from fogline.airflow.pages.addresses import branches_of_dag, page_of_run, round_dag_id, round_page
+from fogline.airflow.pages.addresses import branches_of_dag, page_of_run, round_page
 from fogline.airflow.pages.app import create_app
+from fogline.dag_ids import ROUND, dag_id
 from fogline.ledger.database import Ledger
 from fogline.ledger.migrate import upgrade
 from fogline.ledger.plans import PlanKey, record_announcement, record_body, reserve_plan
@@ -108,7 +109,7 @@ def test_a_dag_run_leads_to_its_round_whatever_underscores_its_names_have(app: F
     assert answer.is_redirect and answer.headers["location"] == round_page("small", "main", RUN)
     assert get(app, "/dags/evaluate_model__small/runs/1").status_code == 404
     for federation, branch in (("a", "main"), ("a", "b"), ("a__b", "c"), ("a", "b__c"), ("a__b", "main")):
-        assert (federation, branch) in branches_of_dag(round_dag_id(federation, branch))
+        assert (federation, branch) in branches_of_dag(dag_id(ROUND, federation, branch))
 
 
 def test_a_ledger_that_is_away_is_a_sentence(app: FastAPI) -> None:

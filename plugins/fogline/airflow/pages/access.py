@@ -11,7 +11,7 @@ from fastapi import Request
 from sqlalchemy import select
 
 from fogline.airflow.connections import ledger_url
-from fogline.airflow.pages.addresses import round_dag_id
+from fogline.dag_ids import ROUND, dag_id
 from fogline.ledger.database import Ledger
 
 may_read_runs_of_dag = requires_access_dag("GET", DagAccessEntity.RUN)
@@ -27,7 +27,7 @@ class TaskOfRun:
 
 def may_read_round(federation: str, branch: str, request: Request, user: GetUserDep) -> None:
     """Let only those pass who are logged in and may read the runs of the branch's DAG."""
-    requires_access_dag("GET", DagAccessEntity.RUN, round_dag_id(federation, branch))(request, user)
+    requires_access_dag("GET", DagAccessEntity.RUN, dag_id(ROUND, federation, branch))(request, user)
 
 
 def open_ledger() -> Ledger:
@@ -42,7 +42,7 @@ def _ledger_at(url: str) -> Ledger:
 
 def tasks_of_round(federation: str, branch: str, dag_run_id: str) -> list[TaskOfRun]:
     """Return the tasks of a round's DAG run in the order in which they began; none when Airflow has deleted the run."""
-    mine = (TaskInstance.dag_id == round_dag_id(federation, branch), TaskInstance.run_id == dag_run_id)
+    mine = (TaskInstance.dag_id == dag_id(ROUND, federation, branch), TaskInstance.run_id == dag_run_id)
     query = select(TaskInstance.task_id, TaskInstance.state).where(*mine)
     with create_session() as session:
         rows = session.execute(query.order_by(TaskInstance.start_date.is_(None), TaskInstance.start_date))

@@ -4,14 +4,11 @@ from urllib.parse import quote, urlsplit
 
 from airflow.configuration import conf
 
+from fogline.dag_ids import ROUND
+
 PREFIX = "/fogline"
-ROUND_DAGS = "federated_round__"
+ROUND_DAGS = f"{ROUND}__"
 AS_TAB = "?tab=true"
-
-
-def round_dag_id(federation: str, branch: str) -> str:
-    """Return the DAG whose runs are the rounds of a branch."""
-    return f"{ROUND_DAGS}{federation}" if branch == "main" else f"{ROUND_DAGS}{federation}__{branch}"
 
 
 def branches_of_dag(dag_id: str) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from fogline.airflow.pages import addresses
 from fogline.airflow.pages.access import TaskOfRun
+from fogline.dag_ids import ROUND, dag_id
 from fogline.ledger.round_view import RoundView
 
 ABSENT = "-"
@@ -26,7 +27,7 @@ def render_round(view: RoundView, tasks: Sequence[TaskOfRun], *, is_tab: bool) -
         within Airflow, and Airflow's sandbox has no way out; so it has none, and the run and its tasks are around it.
     """
     row = view.row
-    dag_id = addresses.round_dag_id(row.federation, row.branch)
+    rounds = dag_id(ROUND, row.federation, row.branch)
     return (
         _templates()
         .get_template("round.html.j2")
@@ -35,8 +36,8 @@ def render_round(view: RoundView, tasks: Sequence[TaskOfRun], *, is_tab: bool) -
             row=row,
             plan=view.training_plan,
             is_tab=is_tab,
-            run_address=addresses.run_in_airflow(dag_id, row.dag_run_id),
-            tasks=[(task, addresses.task_in_airflow(dag_id, row.dag_run_id, task.task_id)) for task in tasks],
+            run_address=addresses.run_in_airflow(rounds, row.dag_run_id),
+            tasks=[(task, addresses.task_in_airflow(rounds, row.dag_run_id, task.task_id)) for task in tasks],
         )
     )
 
