@@ -1,12 +1,16 @@
 """What keeps a candidate from being published: the gate, a person, or nobody's answer in time."""
 
+import contextlib
 from typing import Any
 
 import pytest
 
 from fogline.ledger.rounds import round_of_run
 from fogline.ledger.schema import Round
-from tests.support.farm import NAME, Farm
+from fogline.stack.airflow_runs import ENDED
+from fogline.stack.errors import StackError
+from fogline.stack.waiting import wait_until
+from tests.support.farm import DEADLINE_S, NAME, Farm
 
 pytestmark = pytest.mark.timeout(600)
 WARM: dict[str, Any] = {"from": "main@0", "aggregation": "spark-connect"}
@@ -20,9 +24,21 @@ def round_of(branch: Farm, run_id: str) -> Round:
     return row
 
 
-def waiting_round(branch: Farm) -> str:
+def answered_round(branch: Farm, option: str) -> str:
+    """Start a round, answer whenever it asks, and return its run once it has succeeded.
+
+    An answer in the moment in which the task is being parked makes Airflow take it for failed, and it asks again.
+    """
     run_id = branch.runs.trigger(branch.dag_id)
-    branch.await_task(run_id, APPROVE, "awaiting_input")
+
+    def is_over() -> bool:
+        if branch.task(run_id, APPROVE).state == "awaiting_input":
+            with contextlib.suppress(StackError):
+                branch.runs.choose(branch.dag_id, run_id, APPROVE, option)
+        return branch.runs.state(branch.dag_id, run_id) in ENDED
+
+    wait_until(is_over, what=f"the round that is answered {option}", deadline_s=DEADLINE_S, every_s=2.0)
+    branch.runs.require_success(branch.dag_id, run_id)
     return run_id
 
 
@@ -51,14 +67,10 @@ def test_a_refusal_can_fail_the_run_and_the_next_round_runs_all_the_same(farm: F
 def test_a_person_publishes_refuses_or_does_not_answer(farm: Farm) -> None:
     approval = {"timeout_s": 600, "default": "refuse"}
     branch = farm.on_branch("asked", {**WARM, "promotion": {"tolerance": 0.5, "approval": approval}})
-    published = waiting_round(branch)
-    branch.runs.choose(branch.dag_id, published, APPROVE, "Publish")
-    branch.wait(branch.dag_id, published)
+    answered_round(branch, "Publish")
     assert [row.interval_index for row in branch.chain()] == [None, 0]
 
-    refused = waiting_round(branch)
-    branch.runs.choose(branch.dag_id, refused, APPROVE, "Refuse")
-    branch.wait(branch.dag_id, refused)
+    refused = answered_round(branch, "Refuse")
     assert branch.task(refused, "publish_global_model").state == "skipped"
     assert (round_of(branch, refused).outcome, round_of(branch, refused).reason) == ("refused", "refused by admin")
 
