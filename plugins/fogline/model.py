@@ -62,6 +62,11 @@ class GlobalModel:
         return vector_digest(self.parameters)
 
     @property
+    def path(self) -> str:
+        """Where its file lies in the model store: with its plan, because another plan may give the same parameters."""
+        return f"{self.lineage.plan_id}/{self.digest}.safetensors"
+
+    @property
     def network(self) -> Network:
         """The network that the parameters belong to."""
         return Network(len(self.specification.features), self.specification.model)

@@ -14,7 +14,7 @@ class ResultDiffersError(AggregationError):
 
 
 def write_candidate(store: ArtifactStore, seal: Seal, parameters: Vector, n_examples: int) -> Candidate:
-    """Write the candidate's file, named by the digest of its parameters, unless it is there.
+    """Write the candidate's file, named by its plan and the digest of its parameters, unless it is there.
 
     Raises
     ------
@@ -32,10 +32,9 @@ def write_candidate(store: ArtifactStore, seal: Seal, parameters: Vector, n_exam
         seal_digest=seal.digest(),
     )
     model = GlobalModel(parameters, plan.specification, plan.scaler, lineage)
-    path = f"models/{model.digest}.safetensors"
-    if not store.exists(path):
-        store.write(path, model.to_bytes())
-    return Candidate(digest=model.digest, n_parameters=parameters.size, n_examples=n_examples, path=path)
+    if not store.exists(model.path):
+        store.write(model.path, model.to_bytes())
+    return Candidate(digest=model.digest, n_parameters=parameters.size, n_examples=n_examples, path=model.path)
 
 
 def write_result(store: ArtifactStore, result: Result) -> None:

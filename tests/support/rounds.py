@@ -81,13 +81,14 @@ def aggregate_in_numpy(cloud: Cloud, seal: Seal, parameters: list[float]) -> Res
             seal_digest=seal.digest(),
         ),
     )
-    path = f"models/{model.digest}.safetensors"
-    cloud.services.store.write(path, model.to_bytes())
+    cloud.services.store.write(model.path, model.to_bytes())
     n_examples = sum(answer.n_examples for answer in seal.answers)
     result = Result(
         plan_id=seal.plan.plan_id,
         seal_digest=seal.digest(),
-        candidate=Candidate(digest=model.digest, n_parameters=model.parameters.size, n_examples=n_examples, path=path),
+        candidate=Candidate(
+            digest=model.digest, n_parameters=model.parameters.size, n_examples=n_examples, path=model.path
+        ),
         contributions=tuple(
             FogContribution(fog=a.fog, n_examples=a.n_examples, share=a.n_examples / n_examples, update_norm_l2=None)
             for a in seal.answers

@@ -49,7 +49,8 @@ def test_every_accepted_update_counts_exactly_once(farm: Farm, run_ids: list[str
 
 def test_every_answer_has_one_verdict(farm: Farm, run_ids: list[str]) -> None:
     with farm.ledger.transaction() as session:
-        offsets = [(row.partition, row.offset) for row in session.query(AnswerRow).filter_by(federation="wind_farm")]
+        # Each federation judges for itself what it can't read on the topic that they share.
+        offsets = [(row.federation, row.partition, row.offset) for row in session.query(AnswerRow)]
         assert len(set(offsets)) == len(offsets)
         for row in farm.chain()[1 : N_ROUNDS + 1]:
             assert [answer.verdict for answer in verdicts_of(session, row.plan_id)] == ["accepted"] * 4
@@ -66,7 +67,7 @@ def test_the_model_file_is_the_one_that_kafka_has(farm: Farm, run_ids: list[str]
     model = load(farm.stack.settings.home / "models" / row.path)
     sent = fetch_vector({"bootstrap.servers": farm.stack.settings.bootstrap_servers}, head.weights)
     assert model.parameters.tolist() == sent.tolist()
-    assert model.digest == row.digest
+    assert model.lineage.plan_id == row.plan_id
 
 
 def test_each_tasks_log_tells_its_part(farm: Farm, run_ids: list[str]) -> None:
@@ -114,4 +115,4 @@ def test_an_interval_out_of_order_is_refused_and_names_the_one_needed(farm: Farm
     assert "would leave a gap: main needs interval" in farm.log(run, "announce_round")
     assert len(farm.chain()) == before
     with farm.ledger.transaction() as session:
-        assert not session.query(Round).filter(Round.is_open, Round.branch == "main").all()
+        assert not session.query(Round).filter(Round.is_open).all()

@@ -63,13 +63,12 @@ def commit_first_model(services: Services, federation: Federation, dag_run_id: s
         same = chain[0].digest == model.digest
         found = [] if same else [f"version 0 is {chain[0].digest[:12]}, this would be {model.digest[:12]}"]
         return Publication("reproduced" if same else "differs", chain[0], differences=found)
-    path = f"models/{model.digest}.safetensors"
-    services.store.write(path, model.to_bytes())
+    services.store.write(model.path, model.to_bytes())
     with services.ledger.transaction() as session:
         new = models.NewModel(
             base_id=None,
             digest=model.digest,
-            path=path,
+            path=model.path,
             plan_id=seal.plan.plan_id,
             dag_run_id=dag_run_id,
             interval_index=None,
