@@ -5,7 +5,9 @@ from typing import Any
 
 import yaml
 
-from fogline.federation import Federation, load_federation
+from fogline import dag_ids
+from fogline.dag_ids import ROUND, dag_id
+from fogline.federation import Federation, federation_file, load_federation
 from fogline.ledger.database import Ledger
 from fogline.ledger.models import chain_of
 from fogline.ledger.schema import ModelRow
@@ -17,8 +19,8 @@ from fogline.stack.stack import PRODUCER, Stack
 from fogline.stack.waiting import wait_until
 
 NAME = "wind_farm"
-ROUNDS = f"federated_round__{NAME}"
-INITIALISE = f"initialise_federation__{NAME}"
+ROUNDS = dag_id(ROUND, NAME)
+INITIALISE = dag_id(dag_ids.INITIALISE, NAME)
 DEADLINE_S = 240
 
 
@@ -27,17 +29,15 @@ class Farm:
 
     def __init__(self, stack: Stack, branch: str = "main") -> None:
         self.stack, self.branch = stack, branch
-        suffix = "" if branch == "main" else branch
-        self.dag_id = "__".join(filter(None, [ROUNDS, suffix]))
-        file = ".".join(filter(None, [NAME, suffix, "yaml"]))
-        self.federation: Federation = load_federation(stack.settings.federations / file)
+        self.dag_id = dag_id(ROUND, NAME, branch)
+        self.federation: Federation = load_federation(federation_file(NAME, branch, stack.settings.federations))
         self.ledger = Ledger(stack.parts.ledger_url)
         self.api = AirflowApi(stack.settings.airflow_url, USER, stack.parts.airflow.password)
         self.runs = AirflowRuns(self.api)
 
     def on_branch(self, branch: str, content: dict[str, Any]) -> "Farm":
         """Write a branch's file and return the farm on it once its DAG is there and runs."""
-        file = self.stack.settings.federations / f"{NAME}.{branch}.yaml"
+        file = federation_file(NAME, branch, self.stack.settings.federations)
         file.write_text(yaml.safe_dump({"description": f"The branch {branch}", **content}))
         farm = Farm(self.stack, branch)
         wait_until(lambda: farm.api.has_dag(farm.dag_id), what=farm.dag_id, deadline_s=DEADLINE_S, every_s=0.5)

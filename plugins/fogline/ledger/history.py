@@ -66,7 +66,12 @@ def evaluation_scores(session: Session, plan_id: str) -> dict[str, ScoreSums]:
 
 
 def _total(by_fog: dict[str, dict[str, float]] | None) -> ScoreSums:
-    return ScoreSums.total(ScoreSums.model_validate(sums) for sums in (by_fog or {}).values())
+    return ScoreSums.total(sums_by_fog(by_fog).values())
+
+
+def sums_by_fog(kept: dict[str, dict[str, float]] | None) -> dict[str, ScoreSums]:
+    """Return a model's scores as the ledger keeps them, by fog; none before it was evaluated."""
+    return {fog: ScoreSums.model_validate(sums) for fog, sums in (kept or {}).items()}
 
 
 def scored_chain(session: Session, federation: str, branch: str) -> list[ScoredLink]:
@@ -76,7 +81,7 @@ def scored_chain(session: Session, federation: str, branch: str) -> list[ScoredL
             version=Version(row.branch, row.version),
             interval_index=row.interval_index,
             plan_id=row.plan_id,
-            scores={fog: ScoreSums.model_validate(sums) for fog, sums in (row.scores or {}).items()},
+            scores=sums_by_fog(row.scores),
         )
         for row in chain_of(session, federation, branch, with_scores=True)
     ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from fogline.ledger.history import sums_by_fog
 from fogline.ledger.models import model_of_interval
 from fogline.ledger.plans import plan_state
 from fogline.ledger.rounds import round_of_run
@@ -185,13 +186,6 @@ def _scores(session: Session, plans: Sequence[PlanView]) -> tuple[FogScores, ...
     row = session.get(EvaluationRow, sent[-1]) if sent else None
     if row is None:
         return ()
-    base, candidate = (
-        {fog: ScoreSums.model_validate(sums) for fog, sums in row.scores[name].items()}
-        for name in ("base", "candidate")
-    )
+    base, candidate = (sums_by_fog(row.scores[name]) for name in ("base", "candidate"))
     fogs = tuple(FogScores(fog, base[fog], candidate[fog]) for fog in candidate)
     return (*fogs, FogScores(None, ScoreSums.total(base.values()), ScoreSums.total(candidate.values())))
-
-
-def _sums(by_fog: dict[str, dict[str, float]]) -> dict[str, ScoreSums]:
-    return {fog: ScoreSums.model_validate(sums) for fog, sums in by_fog.items()}

@@ -50,6 +50,7 @@ def decide(
 
 
 def error_of(sums: ScoreSums, classes: bool) -> float | None:
+    """Return the RMSE, or the share of wrong classes; None where there is nothing to judge."""
     if classes:
         return None if sums.accuracy is None else 1 - sums.accuracy
     return sums.rmse

@@ -138,7 +138,7 @@ def choose(
             return _recompute(federation, requested, base, link)
     head = chain[-1]
     first = -1 if head.interval_index is None else head.interval_index
-    due = next(index for index in range(first + 1, first + len(ended) + 2) if index not in ended)
+    due = first_due(first, ended)
     interval = requested or interval_at(federation, due)
     left_out = tuple(index for index in range(due, interval.index) if index not in ended)
     if left_out and not is_live:
@@ -148,6 +148,11 @@ def choose(
     if interval.index > newest_complete_index(federation, now):
         raise RoundRefused(f"interval {interval.index} ({interval}) is not over yet; run it after its end")
     return Choice(interval, head.version, is_on_chain=False, left_out=left_out)
+
+
+def first_due(last: int, ended: Collection[int]) -> int:
+    """Return the first interval after number ``last`` (-1: after none) that has not ended without a model."""
+    return next(index for index in range(last + 1, last + len(ended) + 2) if index not in ended)
 
 
 def _recompute(federation: Federation, interval: Interval, base: ChainLink, link: ChainLink) -> Choice:

@@ -11,6 +11,7 @@ from fogline.ledger.schema import HeadMove, ModelRow
 from fogline.messages.plan import Interval
 from fogline.rounds.errors import RoundRefused
 from fogline.rounds.intervals import interval_at
+from fogline.rounds.order import first_due
 from fogline.steps.head import send_head, send_unsent_head
 from fogline.steps.services import Services, utc_now
 from fogline.versions import MAIN, Version, parse_version
@@ -131,7 +132,7 @@ def next_interval(services: Services, federation: Federation) -> Interval:
         row = models.model_of_head(session, _head(session, name, branch))
         index = -1 if row.interval_index is None else row.interval_index
         ended = rounds.intervals_ended_after(session, name, branch, index)
-    return interval_at(federation, next(n for n in range(index + 1, index + len(ended) + 2) if n not in ended))
+    return interval_at(federation, first_due(index, ended))
 
 
 def _origin(session: Session, federation: Federation) -> tuple[ModelRow, bool]:
