@@ -47,6 +47,7 @@ VICTIMS: dict[str, Callable[[psutil.Process], bool]] = {
     "scheduler": lambda process: has_words("airflow", "scheduler")(process) and _is_supervised(process),
     "worker": has_words("airflow worker"),
     "Postgres": lambda process: "postgres" in process.name() and _is_supervised(process),
+    "dag-processor": lambda process: has_words("airflow", "dag-processor")(process) and _is_supervised(process),
     "api-server": lambda process: has_words("airflow", "api")(process) and _is_supervised(process),
 }
 
