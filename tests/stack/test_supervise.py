@@ -68,6 +68,24 @@ def test_a_program_that_can_t_start_is_reported_with_its_log(supervised: Callabl
     assert "the disk is full" in str(raised.value) and str(supervisor.log("broken")) in str(raised.value)
 
 
+def test_a_program_that_is_killed_again_and_again_comes_back(supervised: Callable[..., Supervisor]) -> None:
+    supervisor = supervised(program("victim", SLEEPS, settle_s=15))
+    log = supervisor.log("victim")
+    for n_starts in range(1, 6):
+        wait_until(lambda n=n_starts: log.exists() and log.read_text().count("here") == n, what="it", deadline_s=20)
+        psutil.Process(supervisor.state("victim").pid).kill()
+    wait_until(lambda: log.read_text().count("here") == 6, what="it", deadline_s=20)
+
+
+def test_a_program_between_two_tries_is_neither_started_twice_nor_left(supervised: Callable[..., Supervisor]) -> None:
+    supervisor = supervised(program("victim", "raise SystemExit(1)"))
+    wait_until(lambda: supervisor.state("victim").state == "BACKOFF", what="its end", deadline_s=20, every_s=0.01)
+    assert not supervisor.start_program("victim")
+    wait_until(lambda: supervisor.state("victim").state == "BACKOFF", what="its end", deadline_s=20, every_s=0.01)
+    supervisor.stop_program("victim")
+    assert supervisor.state("victim").state == "STOPPED"
+
+
 def test_what_escapes_the_supervisor_is_found_and_ended(
     supervised: Callable[..., Supervisor], home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,8 +20,8 @@ class Program:
     stop_signal
         The signal that asks it to end.
     settle_s
-        An end sooner than this after its start is a failed start: four of them and the supervisor gives up. With 0
-        every start counts as good. Java takes seconds to come to the setting that is wrong.
+        An end sooner than this after its start is a failed start: four of them in a row and the start of the stack is
+        given up. With 0 every start counts as good. Java takes seconds to come to the setting that is wrong.
     final_exit_codes
         An end with one of these is final; after another the program is started again.
     """

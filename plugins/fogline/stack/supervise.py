@@ -25,16 +25,33 @@ from fogline.stack.waiting import log_tail, wait_until
 START_DEADLINE_S = 30
 STOP_S = 20
 STOP_ALL_S = 30
+# The n-th try comes after n seconds. What somebody kills, or what waits for room on the disk, has half an hour.
+N_RETRIES = 60
+# So many ends in a row, each at once after the start, and a program that is waited for counts as broken.
+N_ENDS_BROKEN = 4
 
 
 @dataclass(frozen=True)
 class ProcessState:
-    """What the supervisor knows of one process: its state's name, its pid (0 when it doesn't run) and its exit code."""
+    """What the supervisor knows of one process.
+
+    Attributes
+    ----------
+    state
+        The supervisor's word for it; BACKOFF is the time between an end at once after the start and the next try.
+    pid
+        0 when it doesn't run.
+    exit_code
+        Of its last end.
+    ended_at
+        Unix time of its last end, in whole seconds; 0 before.
+    """
 
     name: str
     state: str
     pid: int
     exit_code: int
+    ended_at: int
 
     @property
     def ended_well(self) -> bool:
@@ -50,6 +67,7 @@ class Supervisor:
         self.socket = settings.supervisor_socket
         self.configuration = settings.home / "supervisord.conf"
         self.log_file = settings.logs / "supervisord.log"
+        self._quick_ends: dict[str, set[int]] = {}
 
     def log(self, name: str) -> Path:
         """Return the log of a program: its output and errors together."""
@@ -96,8 +114,9 @@ class Supervisor:
             Whether it had to be started.
         """
         state = self.state(name)
-        if state.state in {"STARTING", "RUNNING"} or state.ended_well:
+        if state.state in {"STARTING", "RUNNING", "BACKOFF"} or state.ended_well:
             return False
+        self._quick_ends.pop(name, None)
         try:
             self._server().startProcess(name, False)
         except xmlrpc.client.Fault as fault:
@@ -106,7 +125,9 @@ class Supervisor:
 
     def stop_program(self, name: str) -> None:
         """Stop a program and wait until it has ended."""
-        if self.state(name).pid:
+        state = self.state(name)
+        # In BACKOFF it has no process but would be started again.
+        if state.pid or state.state == "BACKOFF":
             self._server().stopProcess(name, True)
 
     def states(self) -> list[ProcessState]:
@@ -131,7 +152,12 @@ class Supervisor:
             With the tail of its log.
         """
         found = self.state(name)
-        if found.state == "FATAL":
+        ends = self._quick_ends.setdefault(name, set())
+        if found.state == "RUNNING":
+            ends.clear()
+        elif found.state == "BACKOFF":
+            ends.add(found.ended_at)
+        if found.state == "FATAL" or len(ends) >= N_ENDS_BROKEN:
             raise StackError(f"{name} ended at once each time that it was started{log_tail(self.log(name))}")
         if found.state == "EXITED" and not found.ended_well:
             raise StackError(f"{name} ended with exit code {found.exit_code}{log_tail(self.log(name))}")
@@ -198,7 +224,7 @@ class Supervisor:
             "autorestart": "unexpected",
             "exitcodes": ",".join(str(code) for code in program.final_exit_codes),
             "startsecs": program.settle_s,
-            "startretries": 3,
+            "startretries": N_RETRIES,
             "stopsignal": program.stop_signal,
             "stopwaitsecs": STOP_S,
             "stopasgroup": True,
@@ -212,7 +238,7 @@ class Supervisor:
 
 
 def _state(found: Any) -> ProcessState:
-    return ProcessState(found["name"], found["statename"], found["pid"], found["exitstatus"])
+    return ProcessState(found["name"], found["statename"], found["pid"], found["exitstatus"], found["stop"])
 
 
 def _escaped(value: object) -> str:
