@@ -86,6 +86,8 @@ def subset() -> list[Crash]:
     always = [
         Crash("publish, committed"),
         Crash("fog, blocks sent"),
+        Crash(STEPS["announce"], "fog's Java"),
+        Crash(STEPS["collect"], "broker"),
         Crash(STEPS["aggregate"], "scheduler"),
         Crash(STEPS["aggregate"], "aggregation's Java"),
         Crash(STEPS["evaluate"], "Postgres"),
