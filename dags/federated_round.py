@@ -17,6 +17,7 @@ import datetime as dt
 
 from airflow.sdk import DAG
 
+from fogline.airflow.assets import models_of
 from fogline.airflow.dags import dag_settings, sensor_time, sound_branches
 from fogline.airflow.forms import round_form
 from fogline.airflow.operators.aggregate import aggregate_weights
@@ -47,7 +48,9 @@ for federation, file in sound_branches():
         collect = CollectWeights(task_id="collect_weights", federation_file=file, timeout=waits)
         aggregate = aggregate_weights(federation, federation_file=file)
         evaluate = EvaluateCandidate(task_id="evaluate_candidate", federation_file=file, timeout=waits)
-        publish = PublishGlobalModel(task_id="publish_global_model", federation_file=file)
+        publish = PublishGlobalModel(
+            task_id="publish_global_model", federation_file=file, outlets=[models_of(federation.federation)]
+        )
         announce >> collect >> aggregate >> evaluate >> publish
         if approval := federation.promotion.approval:
             approve = ApproveCandidate(task_id=APPROVAL_TASK, federation_file=file, approval=approval)

@@ -7,6 +7,7 @@ nothing.
 
 from airflow.sdk import DAG
 
+from fogline.airflow.assets import models_of
 from fogline.airflow.dags import LONGEST_DEADLINE, dag_settings, sound_federations
 from fogline.airflow.forms import initialise_form
 from fogline.airflow.operators.initialise import AnnounceStatistics, CollectStatistics, PublishFirstModel
@@ -23,6 +24,8 @@ for federation, file in sound_federations():
     ) as dag:
         announce = AnnounceStatistics(task_id="announce_statistics", federation_file=file)
         collect = CollectStatistics(task_id="collect_statistics", federation_file=file, timeout=LONGEST_DEADLINE)
-        publish = PublishFirstModel(task_id="publish_first_model", federation_file=file)
+        publish = PublishFirstModel(
+            task_id="publish_first_model", federation_file=file, outlets=[models_of(federation.federation)]
+        )
         announce >> collect >> publish
     globals()[dag.dag_id] = dag

@@ -6,6 +6,7 @@ last one. `roll_back` undoes it.
 
 from airflow.sdk import DAG
 
+from fogline.airflow.assets import models_of
 from fogline.airflow.dags import branches_of, dag_settings, sound_federations
 from fogline.airflow.forms import promote_form
 from fogline.airflow.operators.branches import PromoteBranch
@@ -20,5 +21,5 @@ for federation, file in sound_federations():
         params=promote_form(branches_of(federation)),
         **dag_settings(federation, "branches"),
     ) as dag:
-        PromoteBranch(task_id="promote", federation_file=file)
+        PromoteBranch(task_id="promote", federation_file=file, outlets=[models_of(federation.federation)])
     globals()[dag.dag_id] = dag

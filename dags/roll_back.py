@@ -6,6 +6,7 @@ was trained stays in the ledger.
 
 from airflow.sdk import DAG
 
+from fogline.airflow.assets import models_of
 from fogline.airflow.dags import branches_of, dag_settings, sound_federations
 from fogline.airflow.forms import roll_back_form
 from fogline.airflow.operators.branches import RollBack
@@ -20,5 +21,5 @@ for federation, file in sound_federations():
         params=roll_back_form(branches_of(federation)),
         **dag_settings(federation, "branches"),
     ) as dag:
-        RollBack(task_id="roll_back", federation_file=file)
+        RollBack(task_id="roll_back", federation_file=file, outlets=[models_of(federation.federation)])
     globals()[dag.dag_id] = dag

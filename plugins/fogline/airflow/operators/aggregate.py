@@ -63,7 +63,7 @@ class AggregateBySparkSubmit(AggregatesRound, SparkSubmitOperator):
     operator_extra_links = (RoundPageLink(),)
 
     def __init__(self, *, federation_file: str, **kwargs: Any) -> None:
-        super().__init__(application=str(JOB), conn_id=SPARK, name="aggregate_round", **kwargs)
+        super().__init__(application=str(JOB), conn_id=SPARK, name="aggregate_round", doc_md=self.said(), **kwargs)
         self.federation_file = federation_file
 
     def execute(self, context: Any) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from fogline.airflow.assets import tell_of_model
 from fogline.airflow.connections import open_services
 from fogline.airflow.failures import airflow_failures
 from fogline.airflow.operators.task import FederationOperator, log_lines, run_id_of
@@ -74,6 +75,7 @@ class MoveHead(FederationOperator):
             else:
                 moved = self.move(services, federation, form, dag_run_id)
             log_lines(self.log, describe_move(services, federation, moved))
+        tell_of_model(context, moved.model, moved.move.reason)
         return {"before": moved.before, "after": moved.model.name, "head_no": moved.move.head_no}
 
 

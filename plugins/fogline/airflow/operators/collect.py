@@ -39,7 +39,7 @@ class CollectAnswers(FederationTask, BaseSensorOperator):
     def __init__(self, *, federation_file: str, **kwargs: Any) -> None:
         kwargs.setdefault("mode", "reschedule")
         kwargs.setdefault("poke_interval", POKE_INTERVAL_S)
-        super().__init__(**kwargs)
+        super().__init__(doc_md=self.said(), **kwargs)
         self.federation_file = federation_file
 
     def plan_of(self, services: Services, federation: Federation, dag_run_id: str) -> PlanState:

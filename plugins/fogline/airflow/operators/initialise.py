@@ -59,4 +59,4 @@ class PublishFirstModel(FederationOperator):
         with airflow_failures():
             seal = sealed_plan(services, statistics_key(federation), dag_run_id, "collect_statistics")
             publication = commit_first_model(services, federation, dag_run_id, seal)
-        return tell(self, publication)
+        return tell(self, publication, context)

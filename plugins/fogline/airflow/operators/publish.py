@@ -7,6 +7,7 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from fogline.airflow.assets import tell_of_model
 from fogline.airflow.connections import open_services
 from fogline.airflow.failures import airflow_failures
 from fogline.airflow.operators.task import FederationOperator, FederationTask, log_lines, run_id_of
@@ -29,6 +30,7 @@ class ApproveCandidate(FederationTask, HITLOperator):
             options=list(CHOICES.values()),
             defaults=CHOICES[approval.default],
             response_timeout=dt.timedelta(seconds=approval.timeout_s),
+            doc_md=self.said(),
             **kwargs,
         )
         self.federation_file = federation_file
@@ -60,7 +62,7 @@ class PublishGlobalModel(FederationOperator):
             ended = AirflowSkipException if federation.promotion.on_refusal == "skip" else AirflowFailException
             self.log.warning("Refused: %s. %s stays the global model", publication.reason, publication.model.name)
             raise ended(f"Refused: {publication.reason}")
-        return tell(self, publication)
+        return tell(self, publication, context)
 
 
 def _refusal(context: Any) -> str | None:
@@ -71,8 +73,8 @@ def _refusal(context: Any) -> str | None:
     return f"by {user['name']}" if user else "because nobody answered in time"
 
 
-def tell(task: BaseOperator, publication: Publication) -> dict[str, Any]:
-    """Log what became of a model; a recomputed one that differs fails the task with the differences.
+def tell(task: BaseOperator, publication: Publication, context: Any) -> dict[str, Any]:
+    """Say what became of a model, in the log and to who follows its asset; one that differs fails the task.
 
     Returns
     -------
@@ -88,6 +90,8 @@ def tell(task: BaseOperator, publication: Publication) -> dict[str, Any]:
         )
     if publication.reason:
         task.log.info("Gate: %s", publication.reason)
+    if publication.outcome == "committed":
+        tell_of_model(context, row, publication.outcome)
     done = "published" if publication.outcome == "committed" else "reproduced to the byte; nothing to publish"
     task.log.info("%s %s", name, done)
     return {"outcome": publication.outcome, "version": row.version, "digest": row.digest}

@@ -1,5 +1,6 @@
 """What every Fogline task has: its federation, its services, and a log of plain lines."""
 
+import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,11 @@ class FederationTask:
 
     federation_file: str
 
+    @classmethod
+    def said(cls) -> str:
+        """Return what the task does, for Airflow to show beside it: it is said once, in the class' docstring."""
+        return inspect.getdoc(cls) or ""
+
     @property
     def federation(self) -> Federation:
         """The federation as its file describes it now."""
@@ -30,7 +36,7 @@ class FederationOperator(FederationTask, BaseOperator):
     """A task of one federation that runs in one go."""
 
     def __init__(self, *, federation_file: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(doc_md=self.said(), **kwargs)
         self.federation_file = federation_file
 
 
