@@ -61,6 +61,7 @@ def test_every_dag_has_what_operators_need(dags: dict[str, Any]) -> None:
         for task in dag.tasks:
             assert task.owner == "wind-operations"
             assert task.execution_timeout is not None and task.retries > 0
+            assert task.doc_md
 
 
 def test_sensors_hold_no_worker_while_they_wait(dags: dict[str, Any]) -> None:

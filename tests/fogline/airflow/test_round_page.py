@@ -10,15 +10,17 @@ import pytest
 from fastapi import FastAPI
 
 from fogline.airflow.pages.access import TaskOfRun, may_read_round, may_read_runs_of_dag, open_ledger, tasks_of_round
-from fogline.airflow.pages.addresses import branches_of_dag, page_of_run, round_page
+from fogline.airflow.pages.addresses import branches_of_dag, candidate_of_run, page_of_run, round_page
 from fogline.airflow.pages.app import create_app
+from fogline.artifacts import ArtifactStore
 from fogline.dag_ids import ROUND, dag_id
 from fogline.ledger.database import Ledger
 from fogline.ledger.migrate import upgrade
 from fogline.ledger.plans import PlanKey, record_announcement, record_body, reserve_plan
 from fogline.ledger.rounds import FAILED, end_round, open_round
-from fogline.ledger.schema import AnswerRow
+from fogline.ledger.schema import AnswerRow, ResultRow
 from fogline.messages.plan import ModelReference
+from fogline.messages.seal import Candidate, Result
 from tests.support.federations import small_federation
 from tests.support.plans import some_weights, train_plan, update
 
@@ -110,6 +112,22 @@ def test_a_dag_run_leads_to_its_round_whatever_underscores_its_names_have(app: F
     assert get(app, "/dags/evaluate_model__small/runs/1").status_code == 404
     for federation, branch in (("a", "main"), ("a", "b"), ("a__b", "c"), ("a", "b__c"), ("a__b", "main")):
         assert (federation, branch) in branches_of_dag(dag_id(ROUND, federation, branch))
+
+
+def test_the_candidate_is_a_file_to_take_away(app: FastAPI, ledger: Ledger, tmp_path: Path) -> None:
+    store, digest = ArtifactStore(tmp_path.as_uri()), "ab" * 32
+    app.dependency_overrides[ArtifactStore.from_environment] = lambda: store
+    path = candidate_of_run("federated_round__small", RUN).removeprefix("/fogline")
+    assert "has made no candidate" in get(app, path).text
+    made = Candidate(digest=digest, n_parameters=1, n_examples=1, path="candidate.safetensors")
+    result = Result(plan_id="small/main/1", seal_digest="", candidate=made, contributions=())
+    with ledger.transaction() as session:
+        session.add(ResultRow(plan_id="small/main/1", body=result.to_bytes().decode(), recorded_at=NOW))
+    gone = get(app, path)
+    assert gone.status_code == 404 and "the model store has no candidate.safetensors" in gone.text
+    store.write("candidate.safetensors", b"weights")
+    answer = get(app, path)
+    assert answer.content == b"weights" and f'"{digest}.safetensors"' in answer.headers["content-disposition"]
 
 
 def test_a_ledger_that_is_away_is_a_sentence(app: FastAPI) -> None:

@@ -11,7 +11,7 @@ from airflow.sdk import BaseOperator
 from fogline.airflow.connections import SPARK, SPARK_CONNECT, open_services, require_connection
 from fogline.airflow.failures import airflow_failures
 from fogline.airflow.operators.task import FederationOperator, FederationTask, log_lines, run_id_of
-from fogline.airflow.pages.link import RoundPageLink
+from fogline.airflow.pages.link import CandidateLink, RoundPageLink
 from fogline.artifacts import STORE_VARIABLE
 from fogline.federation.settings import Federation
 from fogline.kafka.clients import BOOTSTRAP_VARIABLE
@@ -60,7 +60,7 @@ class AggregatesRound(FederationTask):
 class AggregateBySparkSubmit(AggregatesRound, SparkSubmitOperator):
     """Submit the aggregation job to the cluster of the connection ``fogline_spark``."""
 
-    operator_extra_links = (RoundPageLink(),)
+    operator_extra_links = (RoundPageLink(), CandidateLink())
 
     def __init__(self, *, federation_file: str, **kwargs: Any) -> None:
         super().__init__(application=str(JOB), conn_id=SPARK, name="aggregate_round", doc_md=self.said(), **kwargs)
@@ -87,7 +87,7 @@ class AggregateBySparkSubmit(AggregatesRound, SparkSubmitOperator):
 class AggregateOnSparkConnect(AggregatesRound, FederationOperator):
     """Run the same function on the Spark Connect server of the connection ``fogline_spark_connect``."""
 
-    operator_extra_links = (RoundPageLink(),)
+    operator_extra_links = (RoundPageLink(), CandidateLink())
 
     def execute(self, context: Any) -> None:
         """Run the aggregation for this run's seal."""

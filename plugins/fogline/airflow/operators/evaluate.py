@@ -6,7 +6,7 @@ from fogline.airflow.connections import open_services
 from fogline.airflow.failures import airflow_failures
 from fogline.airflow.operators.collect import CollectAnswers
 from fogline.airflow.operators.task import FederationOperator, describe, log_lines, run_id_of
-from fogline.airflow.pages.link import RoundPageLink
+from fogline.airflow.pages.link import CandidateLink, RoundPageLink
 from fogline.federation.settings import Federation
 from fogline.messages.plan import EventTimeSpan
 from fogline.messages.seal import Seal
@@ -20,7 +20,7 @@ from fogline.versions import MAIN, parse_version
 class EvaluateCandidate(CollectAnswers):
     """Announce the evaluation of base and candidate on the held-out days, and collect the scores."""
 
-    operator_extra_links = (RoundPageLink(),)
+    operator_extra_links = (RoundPageLink(), CandidateLink())
 
     def plan_of(self, services: Services, federation: Federation, dag_run_id: str) -> PlanState:
         """Return the evaluation of this run's candidate; announced by the first poke."""

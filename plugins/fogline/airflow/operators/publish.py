@@ -11,7 +11,7 @@ from fogline.airflow.assets import tell_of_model
 from fogline.airflow.connections import open_services
 from fogline.airflow.failures import airflow_failures
 from fogline.airflow.operators.task import FederationOperator, FederationTask, log_lines, run_id_of
-from fogline.airflow.pages.link import RoundPageLink
+from fogline.airflow.pages.link import CandidateLink, RoundPageLink
 from fogline.federation.settings import Approval
 from fogline.steps.publish import Publication, approval_question, publish_candidate
 
@@ -51,7 +51,7 @@ class PublishGlobalModel(FederationOperator):
     """Commit the candidate as the branch's next version and send the head to Kafka."""
 
     ui_color = "#fce5cd"
-    operator_extra_links = (RoundPageLink(),)
+    operator_extra_links = (RoundPageLink(), CandidateLink())
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Publish, compare with what is on the chain, or record the refusal."""

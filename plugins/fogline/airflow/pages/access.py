@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Annotated
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
-from fastapi import Request
+from fastapi import Depends, Request
 from sqlalchemy import select
 
 from fogline.airflow.connections import ledger_url
@@ -38,6 +39,9 @@ def open_ledger() -> Ledger:
 @cache
 def _ledger_at(url: str) -> Ledger:
     return Ledger(url)
+
+
+OpenLedger = Annotated[Ledger, Depends(open_ledger)]
 
 
 def tasks_of_round(federation: str, branch: str, dag_run_id: str) -> list[TaskOfRun]:

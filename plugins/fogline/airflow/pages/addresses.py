@@ -30,6 +30,11 @@ def page_of_run(dag_id: str, dag_run_id: str) -> str:
     return _path(PREFIX, "dags", dag_id, "runs", dag_run_id)
 
 
+def candidate_of_run(dag_id: str, dag_run_id: str) -> str:
+    """Return the path of the file with a round's candidate."""
+    return _path(PREFIX, "dags", dag_id, "runs", dag_run_id, "candidate")
+
+
 def tab_of_any_run() -> str:
     """Return the same for a tab inside Airflow's page of the run, as a pattern that Airflow's UI fills in."""
     return f"{_root()}{PREFIX}/dags/{{DAG_ID}}/runs/{{RUN_ID}}{AS_TAB}"

@@ -4,17 +4,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
-from sqlalchemy import select, tuple_
 from starlette.exceptions import HTTPException as AnyHttpException
 
 from fogline.airflow.connections import ConnectionMissing
-from fogline.airflow.pages import addresses
-from fogline.airflow.pages.access import TaskOfRun, may_read_round, may_read_runs_of_dag, open_ledger, tasks_of_round
+from fogline.airflow.pages import addresses, candidate
+from fogline.airflow.pages.access import OpenLedger, TaskOfRun, may_read_round, may_read_runs_of_dag, tasks_of_round
 from fogline.airflow.pages.render import render_refusal, render_round
+from fogline.airflow.pages.runs import round_of_run
 from fogline.errors import FoglineError
-from fogline.ledger.database import Ledger, LedgerUnreachable
+from fogline.ledger.database import LedgerUnreachable
 from fogline.ledger.round_view import round_view
-from fogline.ledger.schema import Round
 
 HEADERS = {
     # The pages hold what fogs sent: nothing of it may run or load, whatever a fog calls itself.
@@ -26,7 +25,6 @@ HEADERS = {
 }
 PASSING = (LedgerUnreachable, ConnectionMissing)
 
-OpenLedger = Annotated[Ledger, Depends(open_ledger)]
 TasksOfRound = Annotated[list[TaskOfRun], Depends(tasks_of_round)]
 router = APIRouter()
 
@@ -46,13 +44,9 @@ def show_round(
 @router.get("/dags/{dag_id}/runs/{dag_run_id}", dependencies=[Depends(may_read_runs_of_dag)])
 def lead_to_round(dag_id: str, dag_run_id: str, ledger: OpenLedger, tab: bool = False) -> RedirectResponse:
     """Lead from a DAG run to its round's page."""
-    branches = addresses.branches_of_dag(dag_id)
-    query = select(Round.federation, Round.branch).where(Round.dag_run_id == dag_run_id)
     with ledger.transaction() as session:
-        found = session.execute(query.where(tuple_(Round.federation, Round.branch).in_(branches))).first()
-    if found is None:
-        raise HTTPException(404, f"Run {dag_run_id} of {dag_id} has opened no round of a federation.")
-    page = addresses.round_page(found.federation, found.branch, dag_run_id)
+        federation, branch = round_of_run(session, dag_id, dag_run_id)
+    page = addresses.round_page(federation, branch, dag_run_id)
     return RedirectResponse(f"{page}{addresses.AS_TAB}" if tab else page, headers=HEADERS)
 
 
@@ -75,6 +69,7 @@ def create_app() -> FastAPI:
     # Its description of itself would be open to anybody.
     app = FastAPI(title="Fogline", openapi_url=None)
     app.include_router(router)
+    app.include_router(candidate.router)
     app.add_exception_handler(AnyHttpException, _refuse)
     app.add_exception_handler(FoglineError, _fail)
     return app

@@ -1,14 +1,24 @@
-"""The button on a task that leads to its round's page."""
+"""The buttons on a task that lead to its round's page and to its candidate."""
 
 from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseOperatorLink
 
-from fogline.airflow.pages.addresses import page_of_run
+from fogline.airflow.pages.addresses import candidate_of_run, page_of_run
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
     from airflow.sdk.types import TaskInstanceKey
+
+
+class CandidateLink(BaseOperatorLink):
+    """Leads to the file of the round's candidate."""
+
+    name = "Candidate"
+
+    def get_link(self, operator: "BaseOperator", *, ti_key: "TaskInstanceKey") -> str:
+        """Return the file's path."""
+        return candidate_of_run(ti_key.dag_id, ti_key.run_id)
 
 
 class RoundPageLink(BaseOperatorLink):
