@@ -53,9 +53,20 @@ def open_services() -> Services:
     ConnectionMissing, StoreError
         Something is not configured.
     """
+    return Services(Ledger(ledger_url()), kafka_configuration(), ArtifactStore.from_environment())
+
+
+def kafka_configuration() -> dict[str, Any]:
+    """Return librdkafka's configuration, by the connection ``fogline_kafka``.
+
+    Raises
+    ------
+    ConnectionMissing
+        It is not configured.
+    """
     require_connection(KAFKA)
-    kafka = KafkaClientConfigHook(KAFKA).get_conn  # type: ignore[no-untyped-call]
-    return Services(Ledger(ledger_url()), kafka, ArtifactStore.from_environment())
+    configuration: dict[str, Any] = KafkaClientConfigHook(KAFKA).get_conn  # type: ignore[no-untyped-call]
+    return configuration
 
 
 def ledger_url() -> str:

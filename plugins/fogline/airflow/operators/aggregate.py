@@ -10,11 +10,13 @@ from airflow.sdk import BaseOperator
 
 from fogline.airflow.connections import SPARK, SPARK_CONNECT, open_services, require_connection
 from fogline.airflow.failures import airflow_failures
+from fogline.airflow.lineage import CANDIDATE, MODEL
 from fogline.airflow.operators.task import FederationOperator, FederationTask, log_lines, run_id_of
 from fogline.airflow.pages.link import CandidateLink, RoundPageLink
 from fogline.artifacts import STORE_VARIABLE
 from fogline.federation.settings import Federation
 from fogline.kafka.clients import BOOTSTRAP_VARIABLE
+from fogline.kafka.topics import MODEL_WEIGHTS
 from fogline.ledger.verdicts import verdict_rows
 from fogline.messages.seal import Result, Seal
 from fogline.rounds.tables import contributions_table, verdicts_table
@@ -33,6 +35,8 @@ ROOT = JOB.parents[1]
 
 class AggregatesRound(FederationTask):
     """What both engines share: find the seal before, record the result after."""
+
+    reads, writes = (MODEL, MODEL_WEIGHTS), (CANDIDATE,)
 
     def sealed(self, services: Services, context: Any) -> Seal:
         """Return the seal to aggregate."""

@@ -5,8 +5,10 @@ from typing import Any
 
 from fogline.airflow.connections import open_services
 from fogline.airflow.failures import airflow_failures
+from fogline.airflow.lineage import MODEL
 from fogline.airflow.operators.task import FederationOperator, describe, log_lines, run_id_of
 from fogline.airflow.pages.link import RoundPageLink
+from fogline.kafka.topics import MODEL_BLOBS, ROUND_PLANS
 from fogline.rounds.order import requested_interval
 from fogline.steps.train import RunRequest, announce_round
 
@@ -21,6 +23,7 @@ class AnnounceRound(FederationOperator):
     """
 
     ui_color = "#cfe8f3"
+    reads, writes = (MODEL,), (MODEL_BLOBS, ROUND_PLANS)
     operator_extra_links = (RoundPageLink(),)
 
     def execute(self, context: Any) -> dict[str, Any]:

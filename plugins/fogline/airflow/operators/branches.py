@@ -6,8 +6,10 @@ from typing import Any
 from fogline.airflow.assets import tell_of_model
 from fogline.airflow.connections import open_services
 from fogline.airflow.failures import airflow_failures
+from fogline.airflow.lineage import MODEL
 from fogline.airflow.operators.task import FederationOperator, log_lines, run_id_of
 from fogline.federation import Federation, NewBranch, federation_file, load_federation
+from fogline.kafka.topics import GLOBAL_MODEL
 from fogline.steps import branches
 from fogline.steps.branch_desk import begin_new_branch, describe_move
 from fogline.steps.branches import MovedHead
@@ -55,6 +57,7 @@ class MoveHead(FederationOperator):
     """Move a head on record; a task that runs again moves nothing twice."""
 
     ui_color = "#fce5cd"
+    writes = (MODEL, GLOBAL_MODEL)
 
     def move(self, services: Services, federation: Federation, form: dict[str, Any], dag_run_id: str) -> MovedHead:
         """Move the branch's head as the form says."""

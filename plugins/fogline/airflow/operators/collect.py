@@ -1,6 +1,6 @@
 """Sensors that collect the answers to a plan: a poke polls some seconds, then the task is rescheduled."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
@@ -9,6 +9,7 @@ from fogline.airflow.failures import airflow_failures
 from fogline.airflow.operators.task import FederationTask, log_lines, run_id_of
 from fogline.airflow.pages.link import RoundPageLink
 from fogline.federation.settings import Federation
+from fogline.kafka.topics import MODEL_UPDATES
 from fogline.ledger.answers import JudgedRecord
 from fogline.ledger.plans import PlanKey, newest_plan
 from fogline.ledger.verdicts import verdict_rows
@@ -35,6 +36,7 @@ class CollectAnswers(FederationTask, BaseSensorOperator):
     """
 
     ui_color = "#d9ead3"
+    reads: ClassVar[tuple[str, ...]] = (MODEL_UPDATES,)
 
     def __init__(self, *, federation_file: str, **kwargs: Any) -> None:
         kwargs.setdefault("mode", "reschedule")

@@ -4,10 +4,12 @@ from typing import Any
 
 from fogline.airflow.connections import open_services
 from fogline.airflow.failures import airflow_failures
+from fogline.airflow.lineage import CANDIDATE, MODEL
 from fogline.airflow.operators.collect import CollectAnswers
 from fogline.airflow.operators.task import FederationOperator, describe, log_lines, run_id_of
 from fogline.airflow.pages.link import CandidateLink, RoundPageLink
 from fogline.federation.settings import Federation
+from fogline.kafka.topics import MODEL_BLOBS, MODEL_UPDATES, ROUND_PLANS
 from fogline.messages.plan import EventTimeSpan
 from fogline.messages.seal import Seal
 from fogline.rounds.judge import PlanState
@@ -21,6 +23,7 @@ class EvaluateCandidate(CollectAnswers):
     """Announce the evaluation of base and candidate on the held-out days, and collect the scores."""
 
     operator_extra_links = (RoundPageLink(), CandidateLink())
+    reads, writes = (MODEL, CANDIDATE, MODEL_UPDATES), (MODEL_BLOBS, ROUND_PLANS)
 
     def plan_of(self, services: Services, federation: Federation, dag_run_id: str) -> PlanState:
         """Return the evaluation of this run's candidate; announced by the first poke."""
@@ -36,6 +39,7 @@ class AnnounceEvaluation(FederationOperator):
     """Ask the fogs to score a version over the form's window."""
 
     ui_color = "#cfe8f3"
+    reads, writes = (MODEL,), (MODEL_BLOBS, ROUND_PLANS)
 
     def execute(self, context: Any) -> str:
         """Announce the plan."""

@@ -4,10 +4,12 @@ from typing import Any
 
 from fogline.airflow.connections import open_services
 from fogline.airflow.failures import airflow_failures
+from fogline.airflow.lineage import MODEL
 from fogline.airflow.operators.collect import CollectAnswers
 from fogline.airflow.operators.publish import tell
 from fogline.airflow.operators.task import FederationOperator, describe, log_lines, run_id_of
 from fogline.federation.settings import Federation
+from fogline.kafka.topics import GLOBAL_MODEL, ROUND_PLANS
 from fogline.messages.plan import EventTimeSpan
 from fogline.messages.seal import Seal
 from fogline.rounds.judge import PlanState
@@ -22,6 +24,7 @@ class AnnounceStatistics(FederationOperator):
     """Ask every fog for the moments of features and target over the form's window."""
 
     ui_color = "#cfe8f3"
+    writes = (ROUND_PLANS,)
 
     def execute(self, context: Any) -> str:
         """Announce the plan."""
@@ -52,6 +55,7 @@ class PublishFirstModel(FederationOperator):
     """Commit version 0: the scaler and seeded weights."""
 
     ui_color = "#fce5cd"
+    writes = (MODEL, GLOBAL_MODEL)
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Publish version 0, or compare with the one that is there."""

@@ -10,9 +10,11 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from fogline.airflow.assets import tell_of_model
 from fogline.airflow.connections import open_services
 from fogline.airflow.failures import airflow_failures
+from fogline.airflow.lineage import CANDIDATE, MODEL
 from fogline.airflow.operators.task import FederationOperator, FederationTask, log_lines, run_id_of
 from fogline.airflow.pages.link import CandidateLink, RoundPageLink
 from fogline.federation.settings import Approval
+from fogline.kafka.topics import GLOBAL_MODEL
 from fogline.steps.publish import Publication, approval_question, publish_candidate
 
 APPROVAL_TASK = "approve_candidate"
@@ -52,6 +54,7 @@ class PublishGlobalModel(FederationOperator):
 
     ui_color = "#fce5cd"
     operator_extra_links = (RoundPageLink(), CandidateLink())
+    reads, writes = (CANDIDATE,), (MODEL, GLOBAL_MODEL)
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Publish, compare with what is on the chain, or record the refusal."""
