@@ -18,7 +18,7 @@ import datetime as dt
 from airflow.sdk import DAG
 
 from fogline.airflow.assets import models_of
-from fogline.airflow.dags import dag_settings, sensor_time, sound_branches
+from fogline.airflow.dags import alerts_of, dag_settings, sensor_time, sound_branches
 from fogline.airflow.forms import round_form
 from fogline.airflow.operators.aggregate import aggregate_weights
 from fogline.airflow.operators.announce_round import AnnounceRound
@@ -36,6 +36,7 @@ for federation, file in sound_branches():
         schedule=FederationTimetable(federation.start, federation.interval, federation.schedule == "live"),
         params=round_form(federation),
         **dag_settings(federation, "round"),
+        **alerts_of(federation),
     ) as dag:
         waits = sensor_time(federation.round.deadline_s)
         announce = AnnounceRound(

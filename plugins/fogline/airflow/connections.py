@@ -40,9 +40,12 @@ def require_connection(name: str) -> Connection:
     try:
         return BaseHook.get_connection(name)
     except AirflowNotFoundException as error:
-        raise ConnectionMissing(
-            f"Airflow has no connection {name}; add it under Admin, Connections or as AIRFLOW_CONN_{name.upper()}"
-        ) from error
+        raise ConnectionMissing(missing(name)) from error
+
+
+def missing(name: str) -> str:
+    """Return what to do about a connection that is not there."""
+    return f"Airflow has no connection {name}; add it under Admin, Connections or as AIRFLOW_CONN_{name.upper()}"
 
 
 def open_services() -> Services:

@@ -3,6 +3,10 @@
 import datetime as dt
 from typing import Any
 
+from airflow.sdk.definitions.callback import AsyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+
+from fogline.airflow.alerts import FailedRound, tell_of_late_round
 from fogline.federation import Federation, federation_file, federations_folder, load_federations
 from fogline.versions import MAIN
 
@@ -50,6 +54,24 @@ def dag_settings(federation: Federation, kind: str) -> dict[str, Any]:
             "max_retry_delay": dt.timedelta(minutes=2),
         },
     }
+
+
+def alerts_of(federation: Federation) -> dict[str, Any]:
+    """Return the settings of a DAG whose failed and late runs somebody is told of; none when nobody asked for it."""
+    alerts = federation.alerts
+    if alerts is None:
+        return {}
+    whose = (federation.federation, federation.branch, alerts.connection)
+    settings: dict[str, Any] = {"on_failure_callback": FailedRound(*whose)}
+    if alerts.late_after_s is not None:
+        names = ("federation", "branch", "connection_id")
+        late = dict(zip(names, whose, strict=True)) | {"late_after_s": alerts.late_after_s}
+        settings["deadline"] = DeadlineAlert(
+            reference=DeadlineReference.DAGRUN_QUEUED_AT,
+            interval=dt.timedelta(seconds=alerts.late_after_s),
+            callback=AsyncCallback(tell_of_late_round, kwargs=late),
+        )
+    return settings
 
 
 def sensor_time(deadline_s: float) -> dt.timedelta:

@@ -9,7 +9,18 @@ from fogline.federation.settings import Federation
 from fogline.versions import VersionError, parse_version
 
 OVERRIDES = frozenset(
-    {"description", "owner", "schedule", "training", "strategy", "aggregation", "round", "promotion", "window"}
+    {
+        "description",
+        "owner",
+        "schedule",
+        "training",
+        "strategy",
+        "aggregation",
+        "round",
+        "promotion",
+        "alerts",
+        "window",
+    }
 )
 OWN_KEYS = OVERRIDES | {"from", "exclude"}
 

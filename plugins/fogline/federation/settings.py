@@ -133,6 +133,16 @@ class Promotion(Section):
     approval: Approval | None = None
 
 
+class Alerts(Section):
+    """Whom to tell of a round whose run failed, or is not over ``late_after_s`` after it was queued.
+
+    ``connection`` is an Airflow connection of type HTTP whose address is posted a JSON document; null: no deadline.
+    """
+
+    connection: str = Field(default="fogline_alerts", min_length=1)
+    late_after_s: float | None = Field(default=None, gt=0)
+
+
 class Initialise(Section):
     """The stretch of event time whose statistics become the federation's scaler."""
 
@@ -211,6 +221,7 @@ class Federation(Specification):
     lateness: dt.timedelta = Field(default=dt.timedelta(days=1), ge=dt.timedelta(0))
     round: RoundPolicy = RoundPolicy()
     promotion: Promotion = Promotion()
+    alerts: Alerts | None = None
     initialise: Initialise
     aggregation: Literal["spark-submit", "spark-connect"] = "spark-submit"
     branch: BranchName = MAIN

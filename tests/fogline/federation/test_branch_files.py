@@ -63,7 +63,7 @@ def test_null_takes_a_setting_of_the_federations_out(folder: Path) -> None:
         ({"exclude": "fog-a"}, "exclude: is no list; write exclude: [fog-a]"),
         ({"exclude": ["fog-a", "fog-b"]}, "exclude: leaves no fog to train; leave at least one in"),
         ({"trainin": {"epochs": 2}}, "trainin: is not a key of a branch's file; did you mean training?"),
-        ({"zzz": 1}, "zzz: is not a key of a branch's file; remove it; known here: aggregation, description"),
+        ({"zzz": 1}, "zzz: is not a key of a branch's file; remove it; known here: aggregation, alerts, description"),
         ({"training": {"epochs": -1}}, "training.epochs: Input should be greater than or equal to 1 (it says -1)"),
         ({"training": {"epoch": 1}}, "training.epoch: is not a key known here; did you mean epochs?"),
         ({"round": {"quorum": 2}, "exclude": ["fog-a"]}, "quorum 2 is above the 1 fogs; lower it"),

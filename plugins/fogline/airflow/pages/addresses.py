@@ -45,6 +45,13 @@ def run_in_airflow(dag_id: str, dag_run_id: str) -> str:
     return _path("", "dags", dag_id, "runs", dag_run_id)
 
 
+def run_in_browser(dag_id: str, dag_run_id: str) -> str:
+    """Return the whole address of a DAG run; only its path where Airflow does not know its own address."""
+    base = urlsplit(conf.get("api", "base_url", fallback=""))
+    server = f"{base.scheme}://{base.netloc}" if base.netloc else ""
+    return server + run_in_airflow(dag_id, dag_run_id)
+
+
 def task_in_airflow(dag_id: str, dag_run_id: str, task_id: str) -> str:
     """Return the path of a task's log."""
     return _path("", "dags", dag_id, "runs", dag_run_id, "tasks", task_id)
