@@ -106,8 +106,8 @@ def draw_errors(lines: Mapping[str, Sequence[tuple["dt.datetime", float]]], what
 
     if not any(lines.values()):
         raise ChartError("there is nothing to draw: no version was scored on a held-out day yet")
-    ink: dict[Any, Any] = {f"{part}color": INK for part in ("text.", "axes.edge", "axes.label", "xtick.", "ytick.", "grid.")}
-    with matplotlib.rc_context({**STYLE, **ink}):
+    inked: Any = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color", "grid.color")
+    with matplotlib.rc_context({**STYLE, **dict.fromkeys(inked, INK)}):
         figure = Figure(figsize=SIZE_INCHES, layout="constrained")
         axes = figure.add_subplot()
         for number, (branch, points) in enumerate(lines.items()):

@@ -98,9 +98,27 @@ class FederationView:
         return self.specification is not None and self.specification.model.task == "classification"
 
     @property
+    def error_name(self) -> str:
+        """What the errors are, with the unit."""
+        if self.is_classes:
+            return "wrong classes"
+        return f"RMSE {self.specification.target.unit if self.specification else ''}".strip()
+
+    @property
     def intervals(self) -> tuple[int, ...]:
         """All intervals of which a branch has a model, in order."""
         return tuple(sorted({one.interval_index for branch in self.branches for one in branch.metric}))
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether there is any error to show or draw."""
+        return any(one.error is not None for branch in self.branches for one in branch.metric)
+
+    @property
+    def by_interval(self) -> list[tuple[int, list[ScoredVersion | None]]]:
+        """Each interval, newest first, with the version of each branch."""
+        by_branch = [{one.interval_index: one for one in branch.metric} for branch in self.branches]
+        return [(index, [of_branch.get(index) for of_branch in by_branch]) for index in reversed(self.intervals)]
 
     def start_of(self, interval_index: int) -> dt.datetime:
         """Return where an interval begins; only a federation with a round has any."""
@@ -113,7 +131,7 @@ def branches_by_federation(session: Session) -> dict[str, list[str]]:
     heads = select(HeadMove.federation, HeadMove.branch)
     known = session.execute(union(heads, select(PlanRow.federation, PlanRow.branch)))
     found: defaultdict[str, list[str]] = defaultdict(list)
-    for federation, branch in sorted(known.tuples()):
+    for federation, branch in sorted(tuple(row) for row in known):
         found[federation].append(branch)
     return dict(found)
 
@@ -141,8 +159,8 @@ def _newest_specifications(session: Session, federation: str, branches: Collecti
     is_asked = (PlanRow.federation == federation, PlanRow.branch.in_(branches))
     is_training = (PlanRow.purpose.like("round/%/train"), PlanRow.body.is_not(None))
     numbers = select(func.max(PlanRow.number)).where(*is_asked, *is_training).group_by(PlanRow.branch)
-    rows = session.execute(select(PlanRow.branch, PlanRow.body).where(PlanRow.number.in_(numbers))).tuples()
-    bodies = [body for _, body in sorted(rows, key=lambda row: _main_first(row[0])) if body]
+    rows = session.execute(select(PlanRow.branch, PlanRow.body).where(PlanRow.number.in_(numbers)))
+    bodies = [body for _, body in sorted(rows, key=lambda row: _main_first(row.branch)) if body]
     return [Plan.from_bytes(body.encode()).specification for body in bodies]
 
 

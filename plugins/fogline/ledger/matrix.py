@@ -26,6 +26,9 @@ class Remark:
     cause: str | None
     reason: str | None
 
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.asked, self.verdict, self.cause, self.reason) if part)
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -74,6 +77,9 @@ class _Record:
     verdict: str
     cause: str | None
     reason: str | None
+
+
+_Answers = Mapping[tuple[str, str], Sequence[_Record]]
 
 
 @dataclass(frozen=True)
@@ -143,7 +149,7 @@ def _columns(fogs: Sequence[str], plans: Iterable[Sequence[_SentPlan]]) -> tuple
     return tuple(dict.fromkeys([*fogs, *members]))
 
 
-def _cells(row: Round, fogs: Sequence[str], plans: Sequence[_SentPlan], answers: Mapping[tuple[str, str], Sequence[_Record]]) -> tuple[Cell, ...]:
+def _cells(row: Round, fogs: Sequence[str], plans: Sequence[_SentPlan], answers: _Answers) -> tuple[Cell, ...]:
     newest = next((one for one in reversed(plans) if one.plan.kind == "train"), None)
     return tuple(
         Cell(
@@ -159,7 +165,7 @@ def _cells(row: Round, fogs: Sequence[str], plans: Sequence[_SentPlan], answers:
     )
 
 
-def _verdict(row: Round, newest: _SentPlan | None, fog: str, answers: Mapping[tuple[str, str], Sequence[_Record]]) -> str:
+def _verdict(row: Round, newest: _SentPlan | None, fog: str, answers: _Answers) -> str:
     if newest is None:
         return NOT_ASKED
     if fog not in newest.plan.members:

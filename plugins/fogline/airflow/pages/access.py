@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Annotated
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
-from fastapi import Request
+from fastapi import Depends, Request
 from sqlalchemy import select
 
 from fogline.airflow.connections import ledger_url
@@ -33,6 +34,9 @@ def may_read_round(federation: str, branch: str, request: Request, user: GetUser
 def open_ledger() -> Ledger:
     """Return the ledger of the connection ``fogline_ledger``; its pool of database connections serves all requests."""
     return _ledger_at(ledger_url())
+
+
+OpenLedger = Annotated[Ledger, Depends(open_ledger)]
 
 
 @cache

@@ -8,25 +8,18 @@ from sqlalchemy import select, tuple_
 from starlette.exceptions import HTTPException as AnyHttpException
 
 from fogline.airflow.connections import ConnectionMissing
-from fogline.airflow.pages import addresses
-from fogline.airflow.pages.access import TaskOfRun, may_read_round, may_read_runs_of_dag, open_ledger, tasks_of_round
+from fogline.airflow.pages import addresses, federation_routes
+from fogline.airflow.pages.access import OpenLedger, TaskOfRun, may_read_round, may_read_runs_of_dag, tasks_of_round
+from fogline.airflow.pages.headers import page_headers
 from fogline.airflow.pages.render import render_refusal, render_round
 from fogline.errors import FoglineError
-from fogline.ledger.database import Ledger, LedgerUnreachable
+from fogline.ledger.database import LedgerUnreachable
 from fogline.ledger.round_view import round_view
 from fogline.ledger.schema import Round
 
-HEADERS = {
-    # The pages hold what fogs sent: nothing of it may run or load, whatever a fog calls itself.
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'self'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
+HEADERS = page_headers()
 PASSING = (LedgerUnreachable, ConnectionMissing)
 
-OpenLedger = Annotated[Ledger, Depends(open_ledger)]
 TasksOfRound = Annotated[list[TaskOfRun], Depends(tasks_of_round)]
 router = APIRouter()
 
@@ -75,6 +68,7 @@ def create_app() -> FastAPI:
     # Its description of itself would be open to anybody.
     app = FastAPI(title="Fogline", openapi_url=None)
     app.include_router(router)
+    app.include_router(federation_routes.router)
     app.add_exception_handler(AnyHttpException, _refuse)
     app.add_exception_handler(FoglineError, _fail)
     return app
