@@ -18,7 +18,7 @@ from fogline.messages.plan import Plan
 from fogline.rounds.gate import error_of
 from fogline.rounds.intervals import interval_at
 from fogline.sums import ScoreSums
-from fogline.versions import MAIN
+from fogline.versions import MAIN, Version
 
 N_MOVES_SHOWN = 5
 
@@ -36,7 +36,7 @@ class ScoredVersion:
     """
 
     interval_index: int
-    version: str
+    version: Version
     n_scored: int
     error: float | None
 
@@ -119,6 +119,17 @@ class FederationView:
         """Each interval, newest first, with the version of each branch."""
         by_branch = [{one.interval_index: one for one in branch.metric} for branch in self.branches]
         return [(index, [of_branch.get(index) for of_branch in by_branch]) for index in reversed(self.intervals)]
+
+    def error_lines(self) -> dict[str, list[tuple[dt.datetime, float]]]:
+        """Return the starts of intervals and the errors of each branch's own versions, from where it began on."""
+        return {
+            branch.name: [
+                (self.start_of(one.interval_index), one.error)
+                for one in branch.metric
+                if one.error is not None and one.version.branch == branch.name
+            ]
+            for branch in self.branches
+        }
 
     def start_of(self, interval_index: int) -> dt.datetime:
         """Return where an interval begins; only a federation with a round has any."""
@@ -208,4 +219,6 @@ def _scored(chain: Iterable[ModelRow], is_classes: bool) -> Iterable[ScoredVersi
     for row in chain:
         if row.interval_index is not None:
             total = ScoreSums.total(sums_by_fog(row.scores).values())
-            yield ScoredVersion(row.interval_index, row.name, total.n, error_of(total, is_classes))
+            yield ScoredVersion(
+                row.interval_index, Version(row.branch, row.version), total.n, error_of(total, is_classes)
+            )

@@ -64,8 +64,10 @@ def test_errors_are_those_of_each_branch_s_own_ancestry(chronicle: Chronicle) ->
     chronicle.round(1, error=2.0)
     chronicle.round(1, "other", error=1.5)
     view = view_of(chronicle, "main", "other")
-    shown = [(index, [one and (one.version, one.error) for one in scored]) for index, scored in view.by_interval]
+    shown = [(index, [one and (str(one.version), one.error) for one in scored]) for index, scored in view.by_interval]
     assert shown == [(1, [("main@2", 2.0), ("other@1", 1.5)]), (0, [("main@1", 3.0), ("other@0", 3.0)])]
+    lines = {name: [error for _, error in points] for name, points in view.error_lines().items()}
+    assert lines == {"main": [3.0, 2.0], "other": [3.0, 1.5]}
     assert view.error_name == "RMSE" and view.start_of(1) == interval_at(chronicle.federation, 1).start
 
 
@@ -76,7 +78,7 @@ def test_what_is_off_the_chain_after_a_rollback_is_not_in_the_errors(chronicle: 
         row = models.version_of(session, "small", Version("main", 1))
         models.move_head(session, row, 4, "rolled back", "a person", NOW)
     (main,) = view_of(chronicle).branches
-    assert [one.version for one in main.metric] == ["main@1"]
+    assert [str(one.version) for one in main.metric] == ["main@1"]
     assert (main.head, main.n_models, main.n_on_chain) == ("main@1", 3, 2)
     assert (main.moves[0].reason, main.moves[0].moved_by) == ("rolled back", "a person")
 

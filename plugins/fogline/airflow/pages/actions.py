@@ -114,7 +114,7 @@ def _action(
 
 
 def _proposed(view: FederationView) -> list[str]:
-    newest = [one.version for branch in view.branches for one in branch.metric[: -N_PROPOSED - 1 : -1]]
+    newest = [str(one.version) for branch in view.branches for one in branch.metric[: -N_PROPOSED - 1 : -1]]
     return list(dict.fromkeys([*newest, *(branch.head for branch in view.branches)]))
 
 
@@ -132,7 +132,7 @@ def _field(name: str, param: Param, options: tuple[str, ...]) -> Field:
     return Field(
         name=name,
         label=schema["title"],
-        hint=schema["description"],
+        hint=param.description or "",
         kind=kind,
         default=param.value or "" if isinstance(param.value, str | None) else "",
         options=options,

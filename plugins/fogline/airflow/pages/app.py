@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import select, tuple_
 from starlette.exceptions import HTTPException as AnyHttpException
@@ -55,6 +56,12 @@ def _refuse(request: Request, error: Exception) -> HTMLResponse:
     return _refusal(error.status_code, str(error.detail), login)
 
 
+def _misread(request: Request, error: Exception) -> HTMLResponse:
+    assert isinstance(error, RequestValidationError)
+    faults = "; ".join(f"{fault['loc'][-1]}: {fault['msg']} (it says {fault['input']!r})" for fault in error.errors())
+    return _refusal(422, faults, None)
+
+
 def _fail(request: Request, error: Exception) -> HTMLResponse:
     return _refusal(503 if isinstance(error, PASSING) else 500, str(error), None)
 
@@ -70,5 +77,6 @@ def create_app() -> FastAPI:
     app.include_router(router)
     app.include_router(federation_routes.router)
     app.add_exception_handler(AnyHttpException, _refuse)
+    app.add_exception_handler(RequestValidationError, _misread)
     app.add_exception_handler(FoglineError, _fail)
     return app

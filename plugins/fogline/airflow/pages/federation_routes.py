@@ -85,11 +85,11 @@ def draw_federation(federation: str, ledger: OpenLedger, airflow: Airflow, right
     readable = _readable_branches(federation, ledger, airflow.dags(federation), rights)
     with ledger.transaction() as session:
         view = federation_view(session, federation, readable)
-    lines = {
-        branch.name: [(view.start_of(one.interval_index), one.error) for one in branch.metric if one.error is not None]
-        for branch in view.branches
-    }
-    return Response(draw_errors(lines, view.error_name), media_type="image/svg+xml", headers=PICTURE_HEADERS)
+    if not view.is_scored:
+        raise HTTPException(404, f"No version of {federation} was scored on a held-out day yet.")
+    return Response(
+        draw_errors(view.error_lines(), view.error_name), media_type="image/svg+xml", headers=PICTURE_HEADERS
+    )
 
 
 @router.get("/dags/{dag_id}")
