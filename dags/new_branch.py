@@ -17,7 +17,7 @@ for federation, file in sound_federations():
         description=f"Begin a branch: {federation.description}",
         doc_md=__doc__,
         schedule=None,
-        params=new_branch_form(federation),
+        params=new_branch_form(list(federation.fogs)),
         **dag_settings(federation, "branches"),
     ) as dag:
         BeginBranch(task_id="write_branch_file", federation_file=file)

@@ -27,8 +27,22 @@ class FoglinePlugin(AirflowPlugin):
 
     @cached_property
     def external_views(self) -> list[dict[str, Any]]:
-        """The tab of a DAG run that shows its round."""
-        from fogline.airflow.pages.addresses import tab_of_any_run
+        """Pages inside Airflow's own: the federations, a DAG's federation, a DAG run's round."""
+        from fogline.airflow.pages import addresses
 
-        tab = {"name": "Federated round", "destination": "dag_run", "url_route": "federated_round"}
-        return [{**tab, "href": tab_of_any_run()}]
+        nav = {"destination": "nav", "url_route": "federations", "nav_top_level": True}
+        return [
+            {"name": "Federations", "href": addresses.federations_page(), **nav},
+            {
+                "name": "Federation",
+                "href": addresses.tab_of_any_dag(),
+                "destination": "dag",
+                "url_route": "federation",
+            },
+            {
+                "name": "Federated round",
+                "href": addresses.tab_of_any_run(),
+                "destination": "dag_run",
+                "url_route": "federated_round",
+            },
+        ]

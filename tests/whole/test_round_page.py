@@ -7,8 +7,8 @@ import httpx
 import jwt
 import pytest
 
-from fogline.stack.airflow import USER
 from tests.support.farm import ROUNDS, Farm
+from tests.support.logins import token_of, token_with_role
 
 pytestmark = pytest.mark.timeout(600)
 COOKIE = "_token"
@@ -32,16 +32,7 @@ def client(farm: Farm) -> httpx.Client:
 
 @pytest.fixture(scope="module")
 def token(farm: Farm, client: httpx.Client) -> str:
-    login = {"username": USER, "password": farm.stack.parts.airflow.password}
-    return str(client.post("/auth/token", json=login).raise_for_status().json()["access_token"])
-
-
-def without_rights(farm: Farm, token: str) -> str:
-    """Return Airflow's token of a user without a role, whom the simple auth manager lets read nothing."""
-    secret = farm.stack.parts.airflow.environment()["AIRFLOW__API_AUTH__JWT_SECRET"]
-    claims = jwt.decode(token, options={"verify_signature": False})
-    algorithm = jwt.get_unverified_header(token)["alg"]
-    return jwt.encode({**claims, "sub": "nobody", "role": None}, secret, algorithm, jwt.get_unverified_header(token))
+    return token_of(farm.stack, client)
 
 
 def test_nobody_sees_a_round_without_logging_in(client: httpx.Client, page: str, run_id: str) -> None:
@@ -55,7 +46,7 @@ def test_nobody_sees_a_round_without_logging_in(client: httpx.Client, page: str,
 def test_nobody_sees_a_round_whose_dag_they_may_not_read(
     farm: Farm, client: httpx.Client, page: str, token: str, run_id: str
 ) -> None:
-    header = {"Authorization": f"Bearer {without_rights(farm, token)}"}
+    header = {"Authorization": f"Bearer {token_with_role(farm.stack, token, None)}"}
     for address in (page, f"/fogline/dags/{ROUNDS}/runs/{quote(run_id, safe='')}"):
         answer = client.get(address, headers=header)
         assert answer.status_code == 403 and "fog-1" not in answer.text
@@ -96,8 +87,8 @@ def test_the_tasks_and_the_run_of_a_round_lead_to_its_page(
         answer = client.get(links["Round's page"], headers=header)
         assert answer.is_redirect and answer.headers["location"] == page
     plugins = client.get("/api/v2/plugins", headers=header).raise_for_status().json()["plugins"]
-    (tab,) = next(plugin["external_views"] for plugin in plugins if plugin["name"] == "fogline")
-    assert tab["destination"] == "dag_run"
+    views = next(plugin["external_views"] for plugin in plugins if plugin["name"] == "fogline")
+    (tab,) = (view for view in views if view["destination"] == "dag_run")
     address = tab["href"].replace("{DAG_ID}", ROUNDS).replace("{RUN_ID}", quote(run_id, safe=""))
     assert client.get(address, headers=header).headers["location"] == f"{page}?tab=true"
 

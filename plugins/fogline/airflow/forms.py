@@ -68,14 +68,14 @@ def evaluation_form(federation: Federation) -> dict[str, Param]:
     }
 
 
-def new_branch_form(federation: Federation) -> dict[str, Param]:
-    """Return the form of `new_branch`."""
+def new_branch_form(fogs: Sequence[str]) -> dict[str, Param]:
+    """Return the form of `new_branch`; the fogs are those that may be left out."""
     return {
         "name": _text("", "Name", "Letters, digits, - and _; the new DAG's id ends with it.", minLength=1),
         "begins_at": _text(
             "", "Begins at", "The version that it starts from, of any branch, such as main@12.", minLength=1
         ),
-        "exclude": _lines("Fogs to leave out", "One a line. None: all fogs train.", list(federation.fogs)),
+        "exclude": _lines("Fogs to leave out", "One a line. None: all fogs train.", list(fogs)),
         "settings": _lines(
             "Settings that differ",
             "One a line, as key=value with dots between nested keys: training.learning_rate=0.02. A branch may change "

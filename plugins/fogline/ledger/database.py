@@ -49,12 +49,13 @@ class Ledger:
 
 
 def _behave_like_postgres(engine: Engine) -> None:
-    """Have SQLite keep foreign keys, and take its lock when a transaction begins instead of at its first write."""
+    """Have SQLite keep foreign keys, lock when a transaction begins instead of at its first write, and count bytes."""
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _: object) -> None:
         connection.isolation_level = None
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.create_function("octet_length", 1, lambda text: None if text is None else len(text.encode()))
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:

@@ -36,12 +36,12 @@ def open_ledger() -> Ledger:
     return _ledger_at(ledger_url())
 
 
+OpenLedger = Annotated[Ledger, Depends(open_ledger)]
+
+
 @cache
 def _ledger_at(url: str) -> Ledger:
     return Ledger(url)
-
-
-OpenLedger = Annotated[Ledger, Depends(open_ledger)]
 
 
 def tasks_of_round(federation: str, branch: str, dag_run_id: str) -> list[TaskOfRun]:

@@ -1,10 +1,19 @@
 """Where things are in Airflow's UI, as paths on the server that a browser has open already."""
 
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from airflow.configuration import conf
 
-from fogline.dag_ids import ROUND
+from fogline.dag_ids import (
+    COMPARE_BRANCHES,
+    EVALUATE,
+    INITIALISE,
+    NEW_BRANCH,
+    PROMOTE_BRANCH,
+    ROLL_BACK,
+    ROUND,
+)
+from fogline.versions import MAIN
 
 PREFIX = "/fogline"
 ROUND_DAGS = f"{ROUND}__"
@@ -17,7 +26,45 @@ def branches_of_dag(dag_id: str) -> list[tuple[str, str]]:
         return []
     parts = dag_id.removeprefix(ROUND_DAGS).split("__")
     splits = [("__".join(parts[:i]), "__".join(parts[i:])) for i in range(1, len(parts))]
-    return [("__".join(parts), "main"), *splits]
+    return [("__".join(parts), MAIN), *splits]
+
+
+def federations_of_dag(dag_id: str) -> list[tuple[str, str]]:
+    """Return every federation and branch that the id of any DAG of ours may mean; only rounds have branches."""
+    kinds = (INITIALISE, EVALUATE, NEW_BRANCH, COMPARE_BRANCHES, PROMOTE_BRANCH, ROLL_BACK)
+    of_kind = [dag_id.removeprefix(f"{kind}__") for kind in kinds if dag_id.startswith(f"{kind}__")]
+    return [*branches_of_dag(dag_id), *((federation, MAIN) for federation in of_kind)]
+
+
+def federations_page() -> str:
+    """Return the path of the list of federations."""
+    return f"{_root()}{PREFIX}/"
+
+
+def federation_page(federation: str, branch: str | None = None, page: int = 1) -> str:
+    """Return the path of a federation's page, which shows a page of a branch's rounds."""
+    asked = {**({"branch": branch} if branch else {}), **({"page": page} if page > 1 else {})}
+    return _path(PREFIX, "federations", federation) + (f"?{urlencode(asked)}" if asked else "")
+
+
+def errors_picture(federation: str) -> str:
+    """Return the path of the picture on a federation's page."""
+    return _path(PREFIX, "federations", federation, "errors.svg")
+
+
+def tab_of_any_dag() -> str:
+    """Return what leads from a DAG to its federation's page, as a pattern that Airflow's UI fills in."""
+    return f"{_root()}{PREFIX}/dags/{{DAG_ID}}"
+
+
+def api() -> str:
+    """Return the path of Airflow's REST API."""
+    return f"{_root()}/api/v2"
+
+
+def dag_in_airflow(dag_id: str) -> str:
+    """Return the path of a DAG."""
+    return _path("", "dags", dag_id)
 
 
 def round_page(federation: str, branch: str, dag_run_id: str) -> str:

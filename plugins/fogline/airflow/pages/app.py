@@ -3,26 +3,21 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.exceptions import HTTPException as AnyHttpException
 
 from fogline.airflow.connections import ConnectionMissing
-from fogline.airflow.pages import addresses, candidate
+from fogline.airflow.pages import addresses, candidate, federation_routes
 from fogline.airflow.pages.access import OpenLedger, TaskOfRun, may_read_round, may_read_runs_of_dag, tasks_of_round
+from fogline.airflow.pages.headers import page_headers
 from fogline.airflow.pages.render import render_refusal, render_round
 from fogline.airflow.pages.runs import round_of_run
 from fogline.errors import FoglineError
 from fogline.ledger.database import LedgerUnreachable
 from fogline.ledger.round_view import round_view
 
-HEADERS = {
-    # The pages hold what fogs sent: nothing of it may run or load, whatever a fog calls itself.
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'self'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
+HEADERS = page_headers()
 PASSING = (LedgerUnreachable, ConnectionMissing)
 
 TasksOfRound = Annotated[list[TaskOfRun], Depends(tasks_of_round)]
@@ -56,6 +51,12 @@ def _refuse(request: Request, error: Exception) -> HTMLResponse:
     return _refusal(error.status_code, str(error.detail), login)
 
 
+def _misread(request: Request, error: Exception) -> HTMLResponse:
+    assert isinstance(error, RequestValidationError)
+    faults = "; ".join(f"{fault['loc'][-1]}: {fault['msg']} (it says {fault['input']!r})" for fault in error.errors())
+    return _refusal(422, faults, None)
+
+
 def _fail(request: Request, error: Exception) -> HTMLResponse:
     return _refusal(503 if isinstance(error, PASSING) else 500, str(error), None)
 
@@ -70,6 +71,8 @@ def create_app() -> FastAPI:
     app = FastAPI(title="Fogline", openapi_url=None)
     app.include_router(router)
     app.include_router(candidate.router)
+    app.include_router(federation_routes.router)
     app.add_exception_handler(AnyHttpException, _refuse)
+    app.add_exception_handler(RequestValidationError, _misread)
     app.add_exception_handler(FoglineError, _fail)
     return app

@@ -1,4 +1,4 @@
-"""Pages as HTML: one file each, no script and nothing to load, so that they show behind any firewall."""
+"""Pages as HTML: one file each, with nothing to load from elsewhere, so that they show behind any firewall."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ def render_round(view: RoundView, tasks: Sequence[TaskOfRun], *, is_tab: bool) -
     row = view.row
     rounds = dag_id(ROUND, row.federation, row.branch)
     return (
-        _templates()
+        templates()
         .get_template("round.html.j2")
         .render(
             view=view,
@@ -44,12 +44,13 @@ def render_round(view: RoundView, tasks: Sequence[TaskOfRun], *, is_tab: bool) -
 
 def render_refusal(sentence: str, login: str | None) -> str:
     """Return a page that says why there is nothing to see, and where to log in if that is the reason."""
-    return _templates().get_template("refusal.html.j2").render(sentence=sentence, login=login)
+    return templates().get_template("refusal.html.j2").render(sentence=sentence, login=login)
 
 
 @cache
-def _templates() -> Environment:
-    templates = Environment(
+def templates() -> Environment:
+    """Return the templates of all pages."""
+    environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         # Names and reasons come from fogs, which anybody with access to a broker may be.
         autoescape=True,
@@ -57,8 +58,8 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters.update(moment=_moment, number=_number)
-    return templates
+    environment.filters.update(moment=_moment, number=_number, n_bytes=_n_bytes)
+    return environment
 
 
 def _moment(value: dt.datetime | None) -> str:
@@ -69,3 +70,10 @@ def _number(value: float | str | None) -> str:
     if value is None:
         return ABSENT
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _n_bytes(value: int) -> str:
+    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if value >= size:
+            return f"{value / size:.3g} {unit}" if value < 1000 * size else f"{value / size:,.0f} {unit}"
+    return f"{value} B"
