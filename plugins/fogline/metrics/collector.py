@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
-from sqlalchemy import func, make_url, select
+from sqlalchemy import func, make_url, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -26,6 +26,7 @@ LOG = logging.getLogger(__name__)
 READ_TIMEOUT_S = 8.0
 CONNECT_TIMEOUT_S = 3
 STATEMENT_TIMEOUT_MS = 4_000
+POSTGRES = "postgresql"
 
 
 class TookTooLong(FoglineError):
@@ -42,7 +43,7 @@ class LedgerCollector(Collector):
     """
 
     def __init__(self, url: str) -> None:
-        self._ledger = Ledger(patient_for_a_scrape(url))
+        self._ledger = Ledger(with_connect_timeout(url))
         # Two Prometheus servers may scrape at once; the ledger is read by one after the other.
         self._reading = threading.Lock()
         self._said = ""
@@ -57,6 +58,7 @@ class LedgerCollector(Collector):
         started = time.monotonic()
         try:
             with self._reading, self._ledger.transaction() as session:
+                limit(session)
                 samples = list(_within(started, read(session)))
             self._say("")
         except (FoglineError, SQLAlchemyError) as error:
@@ -74,14 +76,19 @@ class LedgerCollector(Collector):
         self._said = fault
 
 
-def patient_for_a_scrape(url: str) -> str:
-    """Return the address with the limits of a scrape, and for reading only."""
+def with_connect_timeout(url: str) -> str:
+    """Return the address with the time that a connection to Postgres may take."""
     parsed = make_url(url)
-    if parsed.get_backend_name() == "postgresql":
-        options = f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c default_transaction_read_only=on"
-        limits = {"connect_timeout": str(CONNECT_TIMEOUT_S), "options": options, "application_name": "fogline-exporter"}
-        parsed = parsed.update_query_dict(limits)
+    if parsed.get_backend_name() == POSTGRES:
+        parsed = parsed.update_query_dict({"connect_timeout": str(CONNECT_TIMEOUT_S)})
     return parsed.render_as_string(hide_password=False)
+
+
+def limit(session: Session) -> None:
+    """Have the transaction only read, and each of its statements end in time."""
+    if session.get_bind().dialect.name == POSTGRES:
+        session.execute(text("SET TRANSACTION READ ONLY"))
+        session.execute(text(f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}"))
 
 
 def read(session: Session) -> Iterator[Sample]:
