@@ -1,4 +1,4 @@
-"""Serve a registry on FOGLINE_METRICS_PORT; without the variable nothing listens and nothing is counted for long."""
+"""Serve a registry on FOGLINE_METRICS_PORT; without the variable nothing listens."""
 
 import logging
 import os
@@ -6,9 +6,8 @@ import os
 from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 
 from fogline.errors import FoglineError
+from fogline.metrics import ADDRESS_VARIABLE, PORT_VARIABLE
 
-PORT_VARIABLE = "FOGLINE_METRICS_PORT"
-ADDRESS_VARIABLE = "FOGLINE_METRICS_ADDRESS"
 # In a container the scraper is another machine. The launcher gives the loopback address.
 EVERYWHERE = "0.0.0.0"
 
