@@ -3,7 +3,7 @@
 import logging
 import os
 
-from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
+from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics, start_http_server
 
 from fogline.errors import FoglineError
 from fogline.metrics import ADDRESS_VARIABLE, PORT_VARIABLE
@@ -37,6 +37,8 @@ def serve_if_asked(registry: CollectorRegistry, log: logging.Logger) -> int | No
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
         raise MetricsError(f"{PORT_VARIABLE} is {text!r}; give it a port from 1 to 65535, or unset it for no metrics")
     ProcessCollector(registry=registry)
+    # As many series again, which nobody asks for.
+    disable_created_metrics()
     address = os.environ.get(ADDRESS_VARIABLE) or EVERYWHERE
     try:
         start_http_server(int(text), address, registry)
