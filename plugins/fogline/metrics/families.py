@@ -47,7 +47,9 @@ FAMILIES: dict[str, Family] = {
         "Answers on record by their present verdict; what names no plan or member of the ledger counts as fog unknown",
     ),
     "fogline_last_round_verdict": Family(
-        "gauge", (*FOG, "verdict"), "1 for the verdict on each member in the newest closed training plan (no_answer: silent)"
+        "gauge",
+        (*FOG, "verdict"),
+        "1 for the verdict on each member in the newest closed plan to train (no_answer: silent)",
     ),
     "fogline_rounds_without_update_in_a_row": Family(
         "gauge", FOG, "Newest closed training plans in a row without an accepted update of the fog (10 at most)"

@@ -38,7 +38,7 @@ def serve_if_asked(registry: CollectorRegistry, log: logging.Logger) -> int | No
         raise MetricsError(f"{PORT_VARIABLE} is {text!r}; give it a port from 1 to 65535, or unset it for no metrics")
     ProcessCollector(registry=registry)
     # As many series again, which nobody asks for.
-    disable_created_metrics()
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     address = os.environ.get(ADDRESS_VARIABLE) or EVERYWHERE
     try:
         start_http_server(int(text), address, registry)
