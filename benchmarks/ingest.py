@@ -29,6 +29,7 @@ from fogline.kafka.publish import Publisher
 from spark_jobs.fog.folder import FogFolder
 from spark_jobs.fog.ingest import MAX_RECORDS_PER_BATCH, BatchWriter, records_of
 from spark_jobs.fog.memory import settle
+from spark_jobs.fog.metrics import FogMetrics
 from spark_jobs.fog.readings import ReadingJudge
 from spark_jobs.fog.state import FogState
 from spark_jobs.fog.store import ReadingStore
@@ -125,7 +126,8 @@ def fog_side(session: SparkSession, servers: str, topic: str, folder: Path) -> C
     state = FogState(fog_folder.state)
     store = ReadingStore(fog_folder.readings, FIELDS, dt.timedelta(days=1))
     edge = Publisher({"bootstrap.servers": servers})
-    writer = BatchWriter("fog", topic, fog_folder, ReadingJudge(FIELDS), store, state, edge)
+    meter = FogMetrics().of("fog", state, store)
+    writer = BatchWriter("fog", topic, fog_folder, ReadingJudge(FIELDS), store, state, edge, meter)
     query = records_of(session, servers, topic, SENSORS).writeStream.foreachBatch(writer)
 
     def ingest() -> int:

@@ -11,6 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from fogline.kafka.clients import ClientConfig, make_producer
 from producer.errors import ProducerError
+from producer.metrics import ProducerMetrics
 from producer.position import Position
 
 log = logging.getLogger(__name__)
@@ -24,9 +25,10 @@ GRACE_S = 5.0
 class _Chunk:
     """Readings sent together, and how many of them Kafka has yet to acknowledge."""
 
-    def __init__(self, position: Position, n_waiting: int) -> None:
+    def __init__(self, position: Position, messages: Sequence[tuple[bytes, bytes]]) -> None:
         self.position = position
-        self.n_waiting = n_waiting
+        self.n_waiting = self.n_readings = len(messages)
+        self.n_bytes = sum(len(key) + len(value) for key, value in messages)
 
 
 class Delivery:
@@ -55,12 +57,14 @@ class Delivery:
         deadline_s: float,
         on_delivered: Callable[[Position], None],
         stop: Event,
+        metrics: ProducerMetrics,
     ) -> None:
         self._servers = config["bootstrap.servers"]
         self._topic = topic
         self._deadline_s = deadline_s
         self._on_delivered = on_delivered
         self._stop = stop
+        self._metrics = metrics
         self._chunks: deque[_Chunk] = deque()
         self._refusal: KafkaError | None = None
         self._last_error = ""
@@ -71,6 +75,7 @@ class Delivery:
             idempotent=True,
             delivery_timeout_s=deadline_s,
         )
+        metrics.watch_queue(lambda: len(self._producer))
 
     def connect(self) -> str:
         """Wait until Kafka answers and return the identity of its cluster; empty when stopped meanwhile.
@@ -109,13 +114,14 @@ class Delivery:
         ProducerError
             Kafka has refused a reading, or not acknowledged one before the deadline.
         """
-        chunk = _Chunk(position, len(messages))
+        chunk = _Chunk(position, messages)
         self._chunks.append(chunk)
 
         def on_report(error: KafkaError | None, _: Message) -> None:
             if error is None:
                 chunk.n_waiting -= 1
             else:
+                self._metrics.refused()
                 self._refusal = self._refusal or error
 
         try:
@@ -158,7 +164,9 @@ class Delivery:
 
     def _advance(self) -> None:
         while self._chunks and self._chunks[0].n_waiting == 0:
-            self._on_delivered(self._chunks.popleft().position)
+            chunk = self._chunks.popleft()
+            self._metrics.delivered(chunk.n_readings, chunk.n_bytes, chunk.position.event_time)
+            self._on_delivered(chunk.position)
         if self._refusal is not None:
             raise self._undelivered(self._refusal)
 
@@ -170,6 +178,7 @@ class Delivery:
         )
 
     def _on_error(self, error: KafkaError) -> None:
+        self._metrics.fault()
         if error.str() != self._last_error:
             self._last_error = error.str()
             log.warning("Kafka at %s: %s; trying on", self._servers, self._last_error)

@@ -12,7 +12,9 @@ from threading import Event
 import pyarrow as pa
 
 from fogline.kafka.clients import ClientConfig
+from fogline.metrics.serving import serve_if_asked
 from producer.delivery import N_READINGS_PER_CHUNK, Delivery
+from producer.metrics import ProducerMetrics
 from producer.pacing import Pacer
 from producer.position import Position, PositionFile, advanced
 from producer.readings import Source, Span, encode, event_times_us
@@ -73,9 +75,11 @@ def run(source: Source, stream: Stream, config: ClientConfig, stop: Event) -> No
 
     Raises
     ------
-    ProducerError
-        The source can't be read, or Kafka does not take the readings.
+    FoglineError
+        The source can't be read, Kafka does not take the readings, or FOGLINE_METRICS_PORT is no port.
     """
+    metrics = ProducerMetrics(stream.speed)
+    serve_if_asked(metrics.registry, log)
     progress: list[_Progress] = []
     delivery = Delivery(
         config,
@@ -83,6 +87,7 @@ def run(source: Source, stream: Stream, config: ClientConfig, stop: Event) -> No
         deadline_s=stream.deadline_s,
         on_delivered=lambda position: progress[0].delivered(position),
         stop=stop,
+        metrics=metrics,
     )
     cluster = delivery.connect()
     if stop.is_set():

@@ -20,7 +20,7 @@ from fogline.messages.weights import BlockedVector
 from fogline.network import Network
 from fogline.sums import Moments
 from spark_jobs.fog.checks import check_classes, check_size, check_specification, scaler_of
-from spark_jobs.fog.errors import PlanDeclined
+from spark_jobs.fog.errors import Decline, PlanDeclined
 from spark_jobs.fog.examples import Rows, rows_of, sensor_days
 from spark_jobs.fog.platform import this_platform
 from spark_jobs.fog.scoring import score
@@ -34,10 +34,11 @@ _one_at_a_time = threading.Lock()
 
 @dataclass(frozen=True)
 class Computed:
-    """An answer; ``weights`` are still to be published and then named in it."""
+    """An answer; ``weights`` are still to be published and then named in it, ``cause`` is that of a decline."""
 
     answer: Answer
     weights: Vector | None = None
+    cause: Decline | None = None
 
 
 class Answerer:
@@ -110,7 +111,7 @@ class Answerer:
     def _train(self, plan: Plan, models: Mapping[str, Vector], rows: Rows) -> tuple[dict[str, Any], Vector]:
         specification, scaler = plan.specification, scaler_of(plan)
         if plan.interval is None or "base" not in models:
-            raise PlanDeclined("the train plan names no interval or no base; announce it again")
+            raise PlanDeclined(Decline.WRONG_PLAN, "the train plan names no interval or no base; announce it again")
         network = Network(len(specification.features), specification.model)
         check_size("base", models["base"], network)
         base = models["base"].astype(np.float64)
@@ -120,7 +121,7 @@ class Answerer:
         base_scores = score(network, base, scaler, labelled.within(plan.interval))
         examples = labelled.where(~labelled.held_out)
         if not len(examples):
-            raise PlanDeclined(self._why_no_examples(plan, rows))
+            raise self._no_examples(plan, rows)
         inputs, target = scaler.scale_inputs(examples.columns), scaler.scale_target(examples.target)
         seed = round_seed(specification.seed, plan.interval.index, self._fog)
         weights = _to_float32(train(network, base, inputs, target, specification.training, seed), specification)
@@ -133,14 +134,14 @@ class Answerer:
         }
         return content, weights
 
-    def _why_no_examples(self, plan: Plan, rows: Rows) -> str:
+    def _no_examples(self, plan: Plan, rows: Rows) -> PlanDeclined:
         place = f"from {plan.window} of {', '.join(self._own.fogs[self._fog].sensors)}"
         n_labelled = len(rows.with_target())
         if not len(rows):
-            return f"no readings {place}"
+            return PlanDeclined(Decline.NO_READINGS, f"no readings {place}")
         if not n_labelled:
-            return f"none of the {len(rows)} readings {place} has a target"
-        return f"all {n_labelled} readings {place} lie on held-out days"
+            return PlanDeclined(Decline.NO_TARGET, f"none of the {len(rows)} readings {place} has a target")
+        return PlanDeclined(Decline.HELD_OUT, f"all {n_labelled} readings {place} lie on held-out days")
 
 
 def _scores(plan: Plan, models: Mapping[str, Vector], rows: Rows) -> dict[str, Any]:
@@ -171,7 +172,10 @@ def _to_float32(parameters: Any, specification: Specification) -> Vector:
         weights: Vector = parameters.astype(np.float32)
     if not np.isfinite(weights).all():
         rate = specification.training.learning_rate
-        raise PlanDeclined(f"training diverged: weights are not finite; lower training.learning_rate (it is {rate:g})")
+        raise PlanDeclined(
+            Decline.NOT_FINITE,
+            f"training diverged: weights are not finite; lower training.learning_rate (it is {rate:g})",
+        )
     return weights
 
 

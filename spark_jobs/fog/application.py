@@ -12,10 +12,12 @@ from fogline.federation import Federation
 from fogline.kafka.publish import Publisher
 from fogline.kafka.read import open_consumer, partitions_of
 from fogline.kafka.topics import SENSOR_DATA_REJECTED
+from fogline.metrics.serving import serve_if_asked
 from spark_jobs.fog.environment import Environment
 from spark_jobs.fog.folder import FogFolder
-from spark_jobs.fog.ingest import BatchWriter, LossListener, records_of, start_query
+from spark_jobs.fog.ingest import BatchWriter, ProgressListener, records_of, start_query
 from spark_jobs.fog.memory import settle
+from spark_jobs.fog.metrics import FogMeter, FogMetrics
 from spark_jobs.fog.models import ModelCache
 from spark_jobs.fog.node import FogNode
 from spark_jobs.fog.readings import ReadingJudge
@@ -49,6 +51,7 @@ class Fog:
     state: FogState
     writer: BatchWriter
     node: FogNode
+    meter: FogMeter
 
 
 class Application:
@@ -57,15 +60,18 @@ class Application:
     Raises
     ------
     FoglineError
-        A folder is in use or another's, the broker does not answer, or a topic is missing.
+        A folder is in use or another's, the broker does not answer, a topic is missing, or FOGLINE_METRICS_PORT is no
+        port.
     """
 
     def __init__(self, federation: Federation, fogs: Sequence[str], environment: Environment) -> None:
         self._federation, self._environment = federation, environment
         self._check_topics(fogs)
         self._edge_publisher = Publisher(environment.edge, idempotent=True)
-        self._models = ModelCache(environment.cloud)
+        self._metrics = FogMetrics()
+        self._models = ModelCache(environment.cloud, self._metrics.model_bytes.inc)
         self._fogs = [self._assemble(fog) for fog in fogs]
+        serve_if_asked(self._metrics.registry, LOG)
         self._ended = threading.Event()
         self._fault: str | None = None
 
@@ -78,6 +84,7 @@ class Application:
     def run(self) -> str | None:
         """Run until `end`; return the fault, or None after a clean end."""
         session = _session(f"fogline {self._federation.federation} {' '.join(fog.name for fog in self._fogs)}")
+        session.streams.addListener(ProgressListener({fog.name: fog.meter for fog in self._fogs}))
         try:
             settle()
             queries = [self._start(session, fog) for fog in self._fogs]
@@ -96,9 +103,10 @@ class Application:
         state = FogState(folder.state)
         store = ReadingStore(folder.readings, federation.fields, federation.lateness)
         judge = ReadingJudge(federation.fields)
-        writer = BatchWriter(name, topic, folder, judge, store, state, self._edge_publisher)
-        node = FogNode(federation, name, store, state, self._models, environment.cloud)
-        return Fog(name, topic, folder, state, writer, node)
+        meter = self._metrics.of(name, state, store)
+        writer = BatchWriter(name, topic, folder, judge, store, state, self._edge_publisher, meter)
+        node = FogNode(federation, name, store, state, self._models, environment.cloud, meter)
+        return Fog(name, topic, folder, state, writer, node, meter)
 
     def _check_topics(self, fogs: Sequence[str]) -> None:
         with open_consumer(self._environment.edge) as consumer:
@@ -148,5 +156,4 @@ def _session(name: str) -> SparkSession:
         builder = builder.config(key, value)
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("WARN")
-    session.streams.addListener(LossListener())
     return session

@@ -10,7 +10,7 @@ from fogline.federation.settings import Specification
 from fogline.messages.plan import Plan
 from fogline.network import Network
 from fogline.scaling import Scaler
-from spark_jobs.fog.errors import PlanDeclined
+from spark_jobs.fog.errors import Decline, PlanDeclined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,18 +29,20 @@ def check_specification(plan: Plan, own: Specification, fog: str) -> None:
     theirs = plan.specification
     found = theirs.sha256()
     if found != plan.specification_sha256:
-        raise PlanDeclined(
-            f"spec_mismatch: the specification's hash is {found[:12]}, not {plan.specification_sha256[:12]}"
-        )
+        raise _mismatch(f"the specification's hash is {found[:12]}, not {plan.specification_sha256[:12]}")
     differing = _differing(theirs.fields, own.fields)
     if differing:
-        raise PlanDeclined(f"spec_mismatch: fields.{differing} is not as in this fog's own file; make both the same")
+        raise _mismatch(f"fields.{differing} is not as in this fog's own file; make both the same")
     announced = set(theirs.fogs[fog].sensors) if fog in theirs.fogs else set()
     if announced != set(own.fogs[fog].sensors):
-        raise PlanDeclined(
-            f"spec_mismatch: fogs.{fog}.sensors is {sorted(announced)} in the plan and "
+        raise _mismatch(
+            f"fogs.{fog}.sensors is {sorted(announced)} in the plan and "
             f"{sorted(own.fogs[fog].sensors)} in this fog's own file; make both the same"
         )
+
+
+def _mismatch(what: str) -> PlanDeclined:
+    return PlanDeclined(Decline.SPEC_MISMATCH, f"{Decline.SPEC_MISMATCH}: {what}")
 
 
 def _differing(theirs: "Mapping[str, FieldRule]", own: "Mapping[str, FieldRule]") -> str | None:
@@ -57,7 +59,8 @@ def scaler_of(plan: Plan) -> Scaler:
     """
     if plan.scaler is None or set(plan.scaler.features) != set(plan.specification.features):
         raise PlanDeclined(
-            "the plan's scaler does not have exactly the specification's features; initialise the federation"
+            Decline.WRONG_PLAN,
+            "the plan's scaler does not have exactly the specification's features; initialise the federation",
         )
     return plan.scaler
 
@@ -71,7 +74,10 @@ def check_size(name: str, parameters: Vector, network: Network) -> None:
         The number of parameters differs.
     """
     if parameters.size != network.n_parameters:
-        raise PlanDeclined(f"the model {name} has {parameters.size} parameters, the network {network.n_parameters}")
+        raise PlanDeclined(
+            Decline.WRONG_PLAN,
+            f"the model {name} has {parameters.size} parameters, the network {network.n_parameters}",
+        )
 
 
 def check_classes(specification: Specification, target: npt.NDArray[np.float64]) -> None:
@@ -87,4 +93,6 @@ def check_classes(specification: Specification, target: npt.NDArray[np.float64])
         return
     wrong = target[(target < 0) | (target >= n_classes) | (target != np.floor(target))]
     if wrong.size:
-        raise PlanDeclined(f"target.expression: {wrong[0]:g} is no class; classes are 0 to {n_classes - 1}")
+        raise PlanDeclined(
+            Decline.WRONG_CLASS, f"target.expression: {wrong[0]:g} is no class; classes are 0 to {n_classes - 1}"
+        )

@@ -4,7 +4,7 @@ import datetime as dt
 import json
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession, functions
@@ -21,6 +21,7 @@ from fogline.kafka.publish import Publisher, Record
 from fogline.kafka.topics import SENSOR_DATA_REJECTED
 from spark_jobs.fog.folder import FogFolder
 from spark_jobs.fog.memory import give_back
+from spark_jobs.fog.metrics import FogMeter
 from spark_jobs.fog.readings import ReadingJudge, Rejection
 from spark_jobs.fog.state import BatchCounts, FogState
 from spark_jobs.fog.store import ReadingStore
@@ -39,7 +40,7 @@ def records_of(spark: SparkSession, bootstrap_servers: str, topic: str, sensors:
         .option("subscribe", topic)
         .option("startingOffsets", "earliest")
         .option("maxOffsetsPerTrigger", MAX_RECORDS_PER_BATCH)
-        # Failing on expired records would fail for ever; `LossListener` counts and reports them.
+        # Failing on expired records would fail for ever; `ProgressListener` counts and reports them.
         .option("failOnDataLoss", "false")
         .load()
     )
@@ -64,10 +65,11 @@ class BatchWriter:
         store: ReadingStore,
         state: FogState,
         edge: Publisher,
+        meter: FogMeter,
     ) -> None:
         self._topic, self._checkpoint, self._edge = topic, folder.checkpoint_id, edge
         self._judge, self._store, self._state = judge, store, state
-        self._log = logging.getLogger(fog)
+        self._meter, self._log = meter, logging.getLogger(fog)
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:
         """Handle one micro-batch of `records_of`."""
@@ -84,6 +86,7 @@ class BatchWriter:
         self._quarantine(records, judged.rejections)
         counts = BatchCounts(self._checkpoint, batch_id, judged.readings.num_rows, len(judged.rejections))
         self._state.record_batch(counts, _newest(judged.readings))
+        self._meter.batch(counts.n_kept, judged.rejections)
         self._report(counts, judged.rejections)
         newest = self._state.progress.newest
         if newest:
@@ -120,18 +123,30 @@ class BatchWriter:
             )
 
 
-class LossListener(StreamingQueryListener):
-    """Reports offsets that a query asked for and got no record for: retention was faster than the fog."""
+class ProgressListener(StreamingQueryListener):
+    """Notes how far each fog is behind, and reports offsets that it got no record for: retention was faster.
+
+    Parameters
+    ----------
+    meters
+        By fog, which is the query's name.
+    """
+
+    def __init__(self, meters: Mapping[str, FogMeter]) -> None:
+        self._meters = meters
 
     def onQueryStarted(self, event: QueryStartedEvent) -> None:  # noqa: N802
         """Nothing to report."""
 
     def onQueryProgress(self, event: QueryProgressEvent) -> None:  # noqa: N802
-        """Compare the offsets of a batch with its records."""
-        for source in event.progress.sources:
+        """Compare the offsets of a batch with its records, and with the newest ones."""
+        name, sources = event.progress.name or "ingest", event.progress.sources
+        if name in self._meters:
+            self._meters[name].lag(sum(n_offsets(source.endOffset, source.latestOffset) for source in sources))
+        for source in sources:
             n_lost = n_offsets(source.startOffset, source.endOffset) - source.numInputRows
             if n_lost > 0:
-                logging.getLogger(event.progress.name or "ingest").error(
+                logging.getLogger(name).error(
                     "%d offsets of %s held no record: they expired before this fog read them "
                     "(or are transaction markers)",
                     n_lost,

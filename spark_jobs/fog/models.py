@@ -2,6 +2,7 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 
 from fogline.blocks import Vector
 from fogline.kafka.clients import ClientConfig
@@ -13,10 +14,16 @@ N_KEPT = 4
 
 
 class ModelCache:
-    """The last few models by digest; safe between threads."""
+    """The last few models by digest; safe between threads.
 
-    def __init__(self, config: ClientConfig) -> None:
-        self._config = config
+    Parameters
+    ----------
+    on_fetched
+        Is told how many bytes were fetched.
+    """
+
+    def __init__(self, config: ClientConfig, on_fetched: Callable[[int], None]) -> None:
+        self._config, self._on_fetched = config, on_fetched
         self._models: OrderedDict[str, Vector] = OrderedDict()
         # Held while fetching: the other fogs wait for the one fetch rather than repeat it.
         self._lock = threading.Lock()
@@ -32,6 +39,7 @@ class ModelCache:
         with self._lock:
             if weights.digest not in self._models:
                 self._models[weights.digest] = fetch_vector(self._config, weights)
+                self._on_fetched(sum(block.n_bytes for block in weights.blocks))
             self._models.move_to_end(weights.digest)
             while len(self._models) > N_KEPT:
                 self._models.popitem(last=False)

@@ -16,7 +16,9 @@ from fogline.messages.answer import Answer
 from fogline.messages.base import MessageError
 from fogline.messages.plan import Plan
 from spark_jobs.fog.answer import Answerer, Computed
+from spark_jobs.fog.errors import Decline, PlanDeclined
 from spark_jobs.fog.memory import give_back
+from spark_jobs.fog.metrics import FogMeter
 from spark_jobs.fog.models import ModelCache
 from spark_jobs.fog.plans import AnnouncedPlan, PlanBoard, behind
 from spark_jobs.fog.state import FogState
@@ -47,6 +49,7 @@ class FogNode:
         state: FogState,
         models: ModelCache,
         config: ClientConfig,
+        meter: FogMeter,
     ) -> None:
         self._federation, self._fog, self._state, self._config = federation.federation, fog, state, config
         self._sensors: Sequence[str] = federation.fogs[fog].sensors
@@ -54,7 +57,7 @@ class FogNode:
         self._answerer = Answerer(federation.specification(), fog, store, models.fetch)
         self._publisher = Publisher(config, idempotent=True)
         self._stopping = threading.Event()
-        self._log = logging.getLogger(fog)
+        self._meter, self._log = meter, logging.getLogger(fog)
         self._cursor: Cursor = {}
         self._threads: list[threading.Thread] = []
 
@@ -134,11 +137,13 @@ class FogNode:
             self._state.mark_silent(silent)
         self._log.info("plan %s: %s over %s", plan.plan_id, plan.measure or plan.kind, plan.window)
         started = time.perf_counter()
-        answer = self._publish(plan, self._compute(plan, silent))
+        computed = self._compute(plan, silent)
+        answer = self._publish(plan, computed)
         if answer is None:
             self._stopping.wait(RETRY_S)
             return
         self._state.mark_answered(plan.plan_id)
+        self._meter.answer(answer, computed.cause)
         took = f"{time.perf_counter() - started:.3f} s"
         if answer.kind == "decline":
             self._log.warning("plan %s: declined in %s: %s", plan.plan_id, took, answer.reason)
@@ -149,11 +154,13 @@ class FogNode:
         try:
             return self._answerer.answer(plan, silent)
         except FoglineError as error:
-            return Computed(self._answerer.decline(plan, str(error), silent))
+            cause = error.cause if isinstance(error, PlanDeclined) else Decline.UNAVAILABLE
+            return Computed(self._answerer.decline(plan, str(error), silent), cause=cause)
         except Exception as error:
             # A plan must get an answer whatever is wrong with it; the log has the place.
             self._log.exception("plan %s: an error that nobody foresaw", plan.plan_id)
-            return Computed(self._answerer.decline(plan, f"internal error: {type(error).__name__}: {error}", silent))
+            reason = f"internal error: {type(error).__name__}: {error}"
+            return Computed(self._answerer.decline(plan, reason, silent), cause=Decline.INTERNAL_ERROR)
 
     def _publish(self, plan: Plan, computed: Computed) -> Answer | None:
         answer = computed.answer

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from operator import itemgetter
 from typing import Any
 
@@ -24,10 +25,36 @@ CHUNK = 8_192
 ISO_8601 = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d"
 
 
+class RejectionKind(StrEnum):
+    """Why records are no readings, by name: what can be counted."""
+
+    NO_VALUE = "no_value"
+    NOT_JSON = "not_json"
+    MISSING = "missing"
+    WRONG_TYPE = "wrong_type"
+    NOT_FINITE = "not_finite"
+    OUT_OF_RANGE = "out_of_range"
+    BAD_TIME = "bad_time"
+    IMPLAUSIBLE_TIME = "implausible_time"
+    OTHER_KEY = "other_key"
+
+
+# pydantic's names; every other one is about the type.
+KINDS = {
+    "json_invalid": RejectionKind.NOT_JSON,
+    "missing": RejectionKind.MISSING,
+    "finite_number": RejectionKind.NOT_FINITE,
+    "greater_than_equal": RejectionKind.OUT_OF_RANGE,
+    "less_than_equal": RejectionKind.OUT_OF_RANGE,
+    "event_time": RejectionKind.BAD_TIME,
+}
+
+
 @dataclass(frozen=True)
 class Rejection:
     """Why a record is no reading; ``row`` is its place in the batch, ``field`` is empty for the record as a whole."""
 
+    kind: RejectionKind
     row: int
     field: str
     reason: str
@@ -87,7 +114,7 @@ class ReadingJudge:
         early, late = event_time_us < 0, event_time_us > latest_us
         for place in np.flatnonzero(early | late):
             reason = "is before 1970" if early[place] else "is in the future; check the sensor's clock and zone"
-            rejections.append(Rejection(rows[place], "event_time", reason))
+            rejections.append(Rejection(RejectionKind.IMPLAUSIBLE_TIME, rows[place], "event_time", reason))
         kept = np.flatnonzero(~(early | late))
         readings = self._table(parsed, event_time_us).take(kept)
         where = records.select(["partition", "offset"]).take(np.asarray(rows, np.int64)[kept] - start)
@@ -103,7 +130,7 @@ class ReadingJudge:
         keys, values = records.column("key").to_pylist(), records.column("value").to_pylist()
         for row, (key, value) in enumerate(zip(keys, values, strict=True), start):
             if value is None:
-                rejections.append(Rejection(row, "", "the record has no value"))
+                rejections.append(Rejection(RejectionKind.NO_VALUE, row, "", "the record has no value"))
                 continue
             try:
                 reading = self._validate(value)
@@ -111,7 +138,7 @@ class ReadingJudge:
                 rejections.append(_rejection(row, error))
                 continue
             if reading["sensor_id"] != key:
-                rejections.append(Rejection(row, "sensor_id", "is not the record's key"))
+                rejections.append(Rejection(RejectionKind.OTHER_KEY, row, "sensor_id", "is not the record's key"))
                 continue
             rows.append(row)
             parsed.append(reading)
@@ -148,7 +175,8 @@ def _validator(fields: Mapping[str, FieldRule]) -> SchemaValidator:
 
 def _rejection(row: int, error: ValidationError) -> Rejection:
     fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    return Rejection(row, ".".join(str(part) for part in fault["loc"]), fault["msg"])
+    kind = KINDS.get(fault["type"], RejectionKind.WRONG_TYPE)
+    return Rejection(kind, row, ".".join(str(part) for part in fault["loc"]), fault["msg"])
 
 
 def _microseconds(times: list[dt.datetime]) -> npt.NDArray[np.int64]:

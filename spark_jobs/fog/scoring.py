@@ -6,7 +6,7 @@ import numpy.typing as npt
 from fogline.network import Network
 from fogline.scaling import Scaler
 from fogline.sums import ScoreSums
-from spark_jobs.fog.errors import PlanDeclined
+from spark_jobs.fog.errors import Decline, PlanDeclined
 from spark_jobs.fog.examples import Rows
 
 # A long window's hidden layers at once would take hundreds of MiB.
@@ -31,5 +31,5 @@ def score(network: Network, parameters: npt.NDArray[np.float64], scaler: Scaler,
             return ScoreSums.of((outputs != rows.target).astype(np.float64), rows.target)
         error = scaler.unscale_target(outputs) - rows.target
         if not np.isfinite(error @ error):
-            raise PlanDeclined("a model's predictions are not finite; go back to an older version")
+            raise PlanDeclined(Decline.NOT_FINITE, "a model's predictions are not finite; go back to an older version")
     return ScoreSums.of(error, rows.target)

@@ -1,5 +1,6 @@
 """A fog's readings as Parquet files by UTC date, read by pyarrow alone."""
 
+import contextlib
 import datetime as dt
 import threading
 import uuid
@@ -88,6 +89,15 @@ class ReadingStore:
     def dates(self) -> list[dt.date]:
         """Return the dates that hold readings."""
         return sorted(dt.date.fromisoformat(path.name.removeprefix("date=")) for path in self._folder.glob("date=*"))
+
+    def size(self) -> tuple[int, int]:
+        """Return how many files there are, and how many bytes."""
+        sizes = []
+        for path in self._folder.glob("date=*/*.parquet"):
+            # Merging may take a file away meanwhile.
+            with contextlib.suppress(FileNotFoundError):
+                sizes.append(path.stat().st_size)
+        return len(sizes), sum(sizes)
 
     def _merge(self, date: dt.date) -> None:
         files = self._files(date)

@@ -1,5 +1,6 @@
 """The position moves only over what Kafka has acknowledged, whichever partition answers first."""
 
+import math
 from collections.abc import Callable
 from threading import Event
 from typing import Any
@@ -10,6 +11,7 @@ from confluent_kafka import KafkaError
 from producer import delivery as module
 from producer.delivery import N_CHUNKS_IN_FLIGHT, Delivery
 from producer.errors import ProducerError
+from producer.metrics import ProducerMetrics
 from producer.position import Position
 
 MESSAGES = [(b"a", b"{}"), (b"b", b"{}")]
@@ -46,13 +48,19 @@ def stored() -> list[int]:
 
 
 @pytest.fixture
-def delivery(client: HeldBack, stored: list[int]) -> Delivery:
+def metrics() -> ProducerMetrics:
+    return ProducerMetrics(math.inf)
+
+
+@pytest.fixture
+def delivery(client: HeldBack, stored: list[int], metrics: ProducerMetrics) -> Delivery:
     return Delivery(
         {"bootstrap.servers": "kafka:9092"},
         "sensor-data",
         deadline_s=5,
         on_delivered=lambda position: stored.append(position.n_readings),
         stop=Event(),
+        metrics=metrics,
     )
 
 

@@ -71,6 +71,12 @@ def model_of_head(session: Session, move: HeadMove) -> ModelRow:
     return version_of(session, move.federation, Version(move.branch, move.version))
 
 
+def newest_commit(session: Session, federation: str, branch: str) -> dt.datetime | None:
+    """Return when a branch's newest version was committed; None before it has one."""
+    query = select(ModelRow.committed_at).where(ModelRow.federation == federation, ModelRow.branch == branch)
+    return session.scalar(query.order_by(ModelRow.version.desc()).limit(1))
+
+
 def chain_of(session: Session, federation: str, branch: str, *, with_scores: bool = False) -> list[ModelRow]:
     """Return the head's ancestry, from version 0 to the head, across the branches that it passes.
 

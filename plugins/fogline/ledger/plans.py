@@ -21,6 +21,16 @@ class PlanKey:
     purpose: str
 
 
+def training_purpose(branch: str) -> str:
+    """Return the purpose under which training plans supersede each other."""
+    return f"round/{branch}/train"
+
+
+def candidate_purpose(branch: str) -> str:
+    """Return the purpose of the evaluations of a branch's candidates."""
+    return f"round/{branch}/evaluate_candidate"
+
+
 def reserve_plan(session: Session, key: PlanKey, dag_run_id: str, round_id: int | None) -> PlanRow:
     """Take the next plan number; the older plans of the same purpose are superseded by it."""
     row = PlanRow(

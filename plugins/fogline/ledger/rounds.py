@@ -13,6 +13,7 @@ from fogline.rounds.errors import RoundBusy
 # How a round may end without a model.
 SKIPPED, REFUSED, FAILED = "skipped", "refused", "failed"
 WITHOUT_MODEL = (SKIPPED, REFUSED, FAILED)
+OUTCOMES = ("committed", "reproduced", "differs", *WITHOUT_MODEL)
 
 
 def open_round_of_other_run(session: Session, federation: str, branch: str, dag_run_id: str) -> Round | None:

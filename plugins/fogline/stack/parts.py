@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from fogline.metrics import ADDRESS_VARIABLE, PORT_VARIABLE
 from fogline.stack import airflow
 from fogline.stack.airflow import Airflow
 from fogline.stack.bootstrap import REPOSITORY, python_path
@@ -101,6 +102,10 @@ class Parts:
             "FOGLINE_PRODUCER_STATE": str(settings.home / "producer"),
             "FOGLINE_CACHE": str(settings.tools / "cache"),
             "FOGLINE_MODEL_STORE": (settings.home / "models").as_uri(),
+            "FOGLINE_LEDGER_URL": self.ledger_url,
+            # The caller's would be taken by the first program and refused to the others; see `_metrics`.
+            PORT_VARIABLE: "",
+            ADDRESS_VARIABLE: HOST,
             **{variable: str(port) for variable, port in settings.ports.items()},
         }
         connections = airflow.connections(settings, ledger)
@@ -128,7 +133,8 @@ class Parts:
         main = str(REPOSITORY / "producer" / "sensor_producer.py")
         command = [sys.executable, main, *shlex.split(self.settings.producer_source), "--topic", TOPIC]
         # A replay that has nothing left to send ends at once and well; a wrong option (2) won't get better by itself.
-        return Program("producer", command, settle_s=0, final_exit_codes=(0, 2))
+        served = _metrics(self.settings.producer_metrics_port)
+        return Program("producer", command, settle_s=0, final_exit_codes=(0, 2), environment=served)
 
     def _fogs(self, separate: bool) -> list[Program]:
         from fogline.federation import federation_file, load_federation
@@ -137,13 +143,19 @@ class Parts:
         fogs = list(load_federation(federation_file(name, folder=self.settings.federations)).fogs)
         groups = {fog: [fog] for fog in fogs} if separate else {"fog": fogs}
         main = str(REPOSITORY / "spark_jobs" / "fog_node.py")
+        first = self.settings.fog_metrics_port
         return [
             Program(
                 group,
                 self.spark.submit("--master", "local[1]", main, "--federation", name, *_options("--fog", members)),
+                environment=_metrics(first and first + number),
             )
-            for group, members in groups.items()
+            for number, (group, members) in enumerate(groups.items())
         ]
+
+
+def _metrics(port: int | None) -> dict[str, str]:
+    return {PORT_VARIABLE: str(port)} if port else {}
 
 
 def _options(flag: str, values: list[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """What the supervisor runs."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from fogline.stack.settings import HOST, Settings
 
@@ -24,6 +25,8 @@ class Program:
         given up. With 0 every start counts as good. Java takes seconds to come to the setting that is wrong.
     final_exit_codes
         An end with one of these is final; after another the program is started again.
+    environment
+        Variables of this program alone, over the stack's.
     """
 
     name: str
@@ -32,6 +35,7 @@ class Program:
     stop_signal: str = "TERM"
     settle_s: int = 15
     final_exit_codes: tuple[int, ...] = (0,)
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def addresses(settings: Settings) -> dict[str, str]:

@@ -31,6 +31,9 @@ class Settings(BaseSettings):
     kafka_controller_port: int = Field(19093, ge=1, le=65535)
     postgres_port: int = Field(15432, ge=1, le=65535)
     spark_connect_port: int = Field(15002, ge=1, le=65535)
+    # Without them no metrics are served. Of fogs in applications of their own each takes the port after the last.
+    fog_metrics_port: int | None = Field(None, ge=1, le=65535)
+    producer_metrics_port: int | None = Field(None, ge=1, le=65535)
 
     @field_validator("home", "tools", "federations", mode="after")
     @classmethod
@@ -47,9 +50,8 @@ class Settings(BaseSettings):
     @property
     def ports(self) -> dict[str, int]:
         """Return every port of the stack by the variable that changes it."""
-        return {
-            f"FOGLINE_{name.upper()}": getattr(self, name) for name in type(self).model_fields if name.endswith("_port")
-        }
+        names = [name for name in type(self).model_fields if name.endswith("_port")]
+        return {f"FOGLINE_{name.upper()}": getattr(self, name) for name in names if getattr(self, name) is not None}
 
     @property
     def bootstrap_servers(self) -> str:

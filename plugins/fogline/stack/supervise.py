@@ -234,6 +234,8 @@ class Supervisor:
             "stdout_logfile_maxbytes": "20MB",
             "stdout_logfile_backups": 2,
         }
+        if program.environment:
+            described["environment"] = ",".join(f'{name}="{value}"' for name, value in program.environment.items())
         return described | ({"user": program.user} if program.user else {})
 
 

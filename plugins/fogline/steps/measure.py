@@ -4,7 +4,7 @@ from typing import Literal
 
 from fogline.federation.settings import Federation
 from fogline.ledger import models, rounds
-from fogline.ledger.plans import PlanKey, newest_plan, seal_of
+from fogline.ledger.plans import PlanKey, candidate_purpose, newest_plan, seal_of
 from fogline.ledger.schema import EvaluationRow
 from fogline.messages.plan import EventTimeSpan, ModelReference, Plan
 from fogline.messages.seal import Seal
@@ -19,8 +19,7 @@ from fogline.versions import Version, parse_version
 
 def candidate_key(federation: Federation) -> PlanKey:
     """Return the key of a branch's candidate evaluations."""
-    purpose = f"round/{federation.branch}/evaluate_candidate"
-    return PlanKey(federation.federation, federation.branch, purpose)
+    return PlanKey(federation.federation, federation.branch, candidate_purpose(federation.branch))
 
 
 def evaluation_key(federation: Federation, dag_run_id: str) -> PlanKey:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from fogline.federation.settings import Federation
 from fogline.ledger import models, rounds
-from fogline.ledger.plans import PlanKey
+from fogline.ledger.plans import PlanKey, training_purpose
 from fogline.ledger.schema import ModelRow
 from fogline.messages.plan import Interval
 from fogline.rounds.errors import RoundBusy
@@ -63,11 +63,6 @@ class OpenRound:
     choice: Choice
     state: PlanState
     ended_before: str | None
-
-
-def training_purpose(branch: str) -> str:
-    """Return the purpose under which training plans supersede each other."""
-    return f"round/{branch}/train"
 
 
 def training_key(federation: Federation) -> PlanKey:
