@@ -42,14 +42,15 @@ def run_id(farm: Farm) -> str:
     """A round of main, and a second branch beside it."""
     run_id = farm.backfill(0, 0)[0]
     with farm.ledger.transaction() as session:
-        row = models.copy_model(session, farm.chain()[1], TWIN, 0, utc_now())
+        origin = models.chain_of(session, NAME, "main", with_scores=True)[1]
+        row = models.copy_model(session, origin, TWIN, 0, utc_now())
         models.move_head(session, row, 1, "branched", "a test", utc_now())
     return run_id
 
 
 @pytest.fixture(scope="module")
 def browser(farm: Farm) -> Iterator[Browser]:
-    chromium = program(farm.stack.settings.tools, "chromium", "usr/bin/chromium")
+    chromium = program(farm.stack.settings.tools, "chromium", "usr/lib/chromium/chromium")
     environment: dict[str, str | float | bool] = {**os.environ, **chromium.environment}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium.path, args=CHROMIUM, env=environment)
