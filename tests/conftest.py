@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from fogline.stack.ports import free_ports
+from fogline.stack.settings import HOST
 from fogline.stack.stack import Stack
 from tests.support.crashes import Armory, armed_environment
 from tests.support.stacks import JANUARY_READINGS, fresh_stack, january_federation
@@ -26,7 +28,19 @@ def armory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Armory]:
 
 
 @pytest.fixture(scope="session")
-def session_stack(armory: Armory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def statsd_port() -> Iterator[int]:
+    """Where the session's Airflow sends its metrics, heard or not."""
+    with pytest.MonkeyPatch.context() as patch:
+        (port,) = free_ports(1)
+        settings = {"ON": True, "HOST": HOST, "PORT": port, "INFLUXDB_ENABLED": True}
+        for name, value in settings.items():
+            patch.setenv(f"AIRFLOW__METRICS__STATSD_{name}", str(value))
+        patch.setenv("AIRFLOW__METRICS__LEGACY_NAMES_ON", "False")
+        yield port
+
+
+@pytest.fixture(scope="session")
+def session_stack(armory: Armory, statsd_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The session's stack, of which nothing runs before one of the fixtures below."""
     federations = january_federation(tmp_path_factory.mktemp("federations"))
     with fresh_stack(federations=federations, producer_source=JANUARY_READINGS) as stack:
