@@ -208,6 +208,27 @@ def create_database(session: "connection", name: str) -> None:
         session.close()
 
 
+def ensure_database_of(url: str) -> None:
+    """Create the database that an SQLAlchemy address names, on the address' own server, unless it is there.
+
+    Raises
+    ------
+    StackError
+        The server refuses the login or does not answer.
+    """
+    import psycopg2
+    import sqlalchemy
+
+    named = sqlalchemy.make_url(url)
+    server = named.set(drivername="postgresql", database=MAINTENANCE).render_as_string(hide_password=False)
+    try:
+        session = psycopg2.connect(server, connect_timeout=5)
+    except psycopg2.OperationalError as refused:
+        raise StackError(f"Postgres at {named.host}:{named.port} refuses {named.username}: {refused}") from None
+    assert named.database is not None
+    create_database(session, named.database)
+
+
 def _shared(path: Path) -> Path:
     return Path("/var/tmp") / f"fogline-{short_hash(path)}"
 
