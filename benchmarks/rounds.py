@@ -20,7 +20,7 @@ from sqlalchemy import select
 
 from fogline.federation import federation_file
 from fogline.ledger.schema import AnswerRow, PlanRow
-from fogline.stack.demo import TASKS, Demo, round_wall_s
+from fogline.stack.demo import TASKS, Demo, demo_on, round_wall_s
 from fogline.stack.ports import free_ports
 from fogline.stack.processes import memory_mib
 from fogline.stack.settings import Settings
@@ -92,7 +92,7 @@ def main(argv: list[str] | None = None) -> int:
         began = time.monotonic()
         stack.up()
         console.print(f"up: {time.monotonic() - began:.1f} s")
-        demo = Demo(stack, console)
+        demo = demo_on(stack, console)
         demo.run(arguments.rounds)
         tasks = [{t.task_id: t for t in demo.tasks_of(index)} for index in range(arguments.rounds)]
         for task_id in TASKS:

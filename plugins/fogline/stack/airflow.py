@@ -16,6 +16,34 @@ from fogline.stack.settings import HOST, Settings
 USER = "admin"
 MIGRATION_DEADLINE_S = 300
 PROGRAMS = ("api-server", "scheduler", "dag-processor", "triggerer")
+# What holds wherever Airflow runs for Fogline, by its sections: here and in containers.
+OPTIONS: dict[str, dict[str, object]] = {
+    "core": {
+        "dags_folder": REPOSITORY / "dags",
+        "plugins_folder": REPOSITORY / "plugins",
+        "load_examples": False,
+        "executor": "fogline.stack.executor.VigilantLocalExecutor",
+        "parallelism": 4,
+    },
+    "api": {"workers": 1},
+    "scheduler": {
+        # Between two tasks of a round the scheduler would sleep a whole second.
+        "scheduler_idle_sleep_time": 0.1,
+        # On one machine a task or scheduler that is gone is noticed in half a minute instead of five.
+        "task_instance_heartbeat_timeout": 40,
+        "task_instance_heartbeat_timeout_detection_interval": 5,
+        "scheduler_health_check_threshold": 20,
+        "orphaned_tasks_check_interval": 10,
+    },
+    "dag_processor": {
+        # A federation file is no DAG file, so its change is seen when the DAG files are parsed again.
+        "min_file_process_interval": 10,
+        "refresh_interval": 10,
+        "bundle_refresh_check_interval": 2,
+        "parsing_processes": 1,
+    },
+    "usage_data_collection": {"enabled": False},
+}
 
 
 class Airflow:
@@ -47,11 +75,7 @@ class Airflow:
         """Return Airflow's whole configuration as environment variables."""
         port = self.settings.airflow_port
         options: dict[str, object] = {
-            "CORE__DAGS_FOLDER": REPOSITORY / "dags",
-            "CORE__PLUGINS_FOLDER": REPOSITORY / "plugins",
-            "CORE__LOAD_EXAMPLES": False,
-            "CORE__EXECUTOR": "fogline.stack.executor.VigilantLocalExecutor",
-            "CORE__PARALLELISM": 4,
+            **{f"{section.upper()}__{name.upper()}": v for section, own in OPTIONS.items() for name, v in own.items()},
             "CORE__FERNET_KEY": self._secret("fernet"),
             "CORE__EXECUTION_API_SERVER_URL": f"http://{HOST}:{port}/execution/",
             "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
@@ -60,34 +84,18 @@ class Airflow:
             "API__HOST": HOST,
             "API__PORT": port,
             "API__BASE_URL": self.settings.airflow_url,
-            "API__WORKERS": 1,
             "API__SECRET_KEY": self._secret("api"),
             "API_AUTH__JWT_SECRET": self._secret("jwt"),
             "LOGGING__BASE_LOG_FOLDER": self.home / "logs",
             "LOGGING__WORKER_LOG_SERVER_PORT": self.settings.airflow_worker_log_port,
             "LOGGING__TRIGGER_LOG_SERVER_PORT": self.settings.airflow_triggerer_log_port,
-            # Between two tasks of a round the scheduler would sleep a whole second.
-            "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": 0.1,
-            # On one machine a task or scheduler that is gone is noticed in half a minute instead of five.
-            "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": 40,
-            "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": 5,
-            "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": 20,
-            "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": 10,
-            # A federation file is no DAG file, so its change is seen when the DAG files are parsed again.
-            "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": 10,
-            "DAG_PROCESSOR__REFRESH_INTERVAL": 10,
-            "DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": 2,
-            "DAG_PROCESSOR__PARSING_PROCESSES": 1,
-            "USAGE_DATA_COLLECTION__ENABLED": False,
         }
         variables = {f"AIRFLOW__{name}": str(value) for name, value in options.items()}
         return {"AIRFLOW_HOME": str(self.home), **variables}
 
     def prepare(self) -> None:
         """Write what Airflow reads from its home."""
-        config = self.home / "config"
-        config.mkdir(parents=True, exist_ok=True)
-        (config / "airflow_local_settings.py").write_text("import fogline.stack.preload  # noqa: F401\n")
+        write_local_settings(self.home)
 
     def migrate(self, environment: dict[str, str]) -> None:
         """Bring the metadata database to this Airflow's version; nothing happens when it is there already.
@@ -128,6 +136,13 @@ class Airflow:
         path = self._secrets / "airflow-users.json"
         kept(path, json.dumps({USER: secrets.token_urlsafe(12)}))
         return path
+
+
+def write_local_settings(home: Path) -> None:
+    """Have each Airflow process of a home import what it needs before it forks."""
+    config = home / "config"
+    config.mkdir(parents=True, exist_ok=True)
+    (config / "airflow_local_settings.py").write_text("import fogline.stack.preload  # noqa: F401\n")
 
 
 def connections(settings: Settings, ledger: dict[str, object]) -> dict[str, str]:

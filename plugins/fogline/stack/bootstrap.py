@@ -26,6 +26,11 @@ def default_tools(home: Path) -> Path:
     return Path(os.environ.get("FOGLINE_TOOLS") or home / "tools").expanduser().absolute()
 
 
+def short_hash(path: Path) -> str:
+    """Return ten hexadecimal digits that stand for a path."""
+    return hashlib.sha256(str(path).encode()).hexdigest()[:10]
+
+
 @contextlib.contextmanager
 def exclusive(mutex: Path) -> Iterator[None]:
     """Hold the file lock ``mutex``: of two launchers at once the second waits, and a killed one releases it."""

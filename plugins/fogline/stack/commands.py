@@ -78,11 +78,11 @@ def up(separate: bool, no_producer: bool) -> None:
 )
 def demo(n_rounds: int) -> None:
     """Start everything, replay a wind farm and backfill weekly rounds; it stays up afterwards."""
-    from fogline.stack.demo import Demo
+    from fogline.stack.demo import demo_on
 
     stack = make_stack()
     stack.up()
-    Demo(stack, Console()).run(n_rounds)
+    demo_on(stack, Console()).run(n_rounds)
     click.echo(f"Airflow: {stack.settings.airflow_url} (user admin, password {stack.parts.airflow.password})")
     click.echo("It is left running; ./fogline down ends it")
 

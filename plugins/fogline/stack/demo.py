@@ -33,23 +33,23 @@ class Demo:
 
     Parameters
     ----------
-    stack
-        A stack that is up.
+    federation
+        Whose rounds.
+    ledger
+        Where they are recorded.
+    airflow
+        The API of the Airflow that runs them.
     console
         Where progress and the table are shown.
     """
 
-    def __init__(self, stack: Stack, console: Console) -> None:
-        self.stack, self.console = stack, console
-        name = stack.settings.federation
-        self.federation: Federation = load_federation(federation_file(name, folder=stack.settings.federations))
-        self.rounds_dag = dag_id(ROUND, name)
-        self.ledger = Ledger(stack.parts.ledger_url)
-        self.runs = AirflowRuns(AirflowApi(stack.settings.airflow_url, USER, stack.parts.airflow.password))
+    def __init__(self, federation: Federation, ledger: Ledger, airflow: AirflowApi, console: Console) -> None:
+        self.federation, self.ledger, self.console = federation, ledger, console
+        self.rounds_dag = dag_id(ROUND, federation.federation)
+        self.runs = AirflowRuns(airflow)
 
     def run(self, n_rounds: int) -> None:
-        """Run the demo up to its table."""
-        self._replayed()
+        """Run the demo up to its table; the readings have been replayed."""
         self._trigger(INITIALISE)
         first = interval_at(self.federation, 0).start
         last = interval_at(self.federation, n_rounds - 1).start
@@ -63,15 +63,6 @@ class Demo:
         wide = Console(width=max(self.console.width, TABLE_WIDTH), file=self.console.file)
         wide.print(self._table(times))
         self._score_next_year()
-
-    def _replayed(self) -> None:
-        supervisor = self.stack.supervisor
-        wait_until(
-            lambda: supervisor.state(PRODUCER).ended_well,
-            what="the replay of the readings",
-            deadline_s=REPLAY_DEADLINE_S,
-            log=supervisor.log(PRODUCER),
-        )
 
     def _trigger(self, kind: str, form: dict[str, object] | None = None) -> str:
         dag = dag_id(kind, self.federation.federation)
@@ -165,6 +156,20 @@ class Demo:
             state = newest_plan(session, evaluation_key(self.federation, run_id), run_id)
         assert state is not None
         return state.plan.plan_id
+
+
+def demo_on(stack: Stack, console: Console) -> Demo:
+    """Return the demo on a stack that is up, once it has replayed the readings."""
+    supervisor, settings = stack.supervisor, stack.settings
+    wait_until(
+        lambda: supervisor.state(PRODUCER).ended_well,
+        what="the replay of the readings",
+        deadline_s=REPLAY_DEADLINE_S,
+        log=supervisor.log(PRODUCER),
+    )
+    federation = load_federation(federation_file(settings.federation, folder=settings.federations))
+    airflow = AirflowApi(settings.airflow_url, USER, stack.parts.airflow.password)
+    return Demo(federation, Ledger(stack.parts.ledger_url), airflow, console)
 
 
 def round_wall_s(by_name: dict[str, TaskTime]) -> float | None:

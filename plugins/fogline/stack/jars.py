@@ -1,8 +1,12 @@
-"""Fetches the broker's and the connector's jars: pinned by version and checksum, resumable, with a progress bar."""
+"""Fetches the broker's and the connector's jars: pinned by version and checksum, resumable, with a progress bar.
+
+``python -m fogline.stack.jars spark`` fetches one of the two sets alone, as an image's build does.
+"""
 
 import hashlib
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +15,9 @@ from xml.sax.saxutils import quoteattr
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from fogline.stack.bootstrap import exclusive
+from fogline.stack.bootstrap import default_home, default_tools, exclusive
 from fogline.stack.errors import StackError
-from fogline.stack.java import Java
+from fogline.stack.java import Java, find_java
 from fogline.stack.spark_home import spark_jars
 
 FETCH_DEADLINE_S = 900
@@ -135,3 +139,8 @@ def _show_progress(title: str, process: subprocess.Popen[bytes], cache: Path, n_
                 continue
         process.kill()
         process.wait()
+
+
+if __name__ == "__main__":
+    tools = default_tools(default_home())
+    ensure_jars(sys.argv[1], tools, find_java(tools), Console(stderr=True))

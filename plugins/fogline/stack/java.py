@@ -7,9 +7,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from fogline.stack.bootstrap import REPOSITORY, exclusive, uv_command
+from fogline.stack.bootstrap import REPOSITORY, exclusive, short_hash, uv_command
 from fogline.stack.errors import StackError
-from fogline.stack.settings import short_hash
 
 MINIMUM_VERSION = 17
 WHEEL_LOCK = REPOSITORY / "requirements-java.lock"

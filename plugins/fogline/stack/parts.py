@@ -25,6 +25,8 @@ from fogline.stack.spark import Spark
 
 AIRFLOW_DATABASE, LEDGER_DATABASE = "airflow", "fogline"
 TOPIC = "sensor-data"
+# One BLAS thread: the same bytes from the same readings, and no more threads than cores.
+NUMERICS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 class Parts:
@@ -89,9 +91,7 @@ class Parts:
         own = {
             "PATH": os.pathsep.join([str(python.parent), os.environ.get("PATH", os.defpath)]),
             "PYTHONPATH": python_path(),
-            # One BLAS thread: the same bytes from the same readings, and no more threads than cores.
-            "OPENBLAS_NUM_THREADS": "1",
-            "OMP_NUM_THREADS": "1",
+            **NUMERICS,
             "FOGLINE_HOME": str(settings.home),
             "FOGLINE_TOOLS": str(settings.tools),
             "FOGLINE_FEDERATION": settings.federation,

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from fogline.stack.bootstrap import exclusive
+from fogline.stack.bootstrap import exclusive, short_hash
 from fogline.stack.errors import StackError
 from fogline.stack.ports import listening
-from fogline.stack.settings import HOST, short_hash
+from fogline.stack.settings import HOST
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection
@@ -145,15 +145,7 @@ class Postgres:
 
     def ensure_database(self, name: str) -> None:
         """Create a database unless it is there."""
-        session = self._connect()
-        session.autocommit = True
-        try:
-            with session.cursor() as cursor:
-                cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
-                if cursor.fetchone() is None:
-                    cursor.execute(f'CREATE DATABASE "{name}"')
-        finally:
-            session.close()
+        create_database(self._connect(), name)
 
     def _connect(self) -> "connection":
         import psycopg2
@@ -202,6 +194,39 @@ class Postgres:
             text=True,
             timeout=INIT_DEADLINE_S,
         )
+
+
+def create_database(session: "connection", name: str) -> None:
+    """Create a database unless it is there, and close the session."""
+    session.autocommit = True
+    try:
+        with session.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
+            if cursor.fetchone() is None:
+                cursor.execute(f'CREATE DATABASE "{name}"')
+    finally:
+        session.close()
+
+
+def ensure_database_of(url: str) -> None:
+    """Create the database that an SQLAlchemy address names, on the address' own server, unless it is there.
+
+    Raises
+    ------
+    StackError
+        The server refuses the login or does not answer.
+    """
+    import psycopg2
+    import sqlalchemy
+
+    named = sqlalchemy.make_url(url)
+    server = named.set(drivername="postgresql", database=MAINTENANCE).render_as_string(hide_password=False)
+    try:
+        session = psycopg2.connect(server, connect_timeout=5)
+    except psycopg2.OperationalError as refused:
+        raise StackError(f"Postgres at {named.host}:{named.port} refuses {named.username}: {refused}") from None
+    assert named.database is not None
+    create_database(session, named.database)
 
 
 def _shared(path: Path) -> Path:

@@ -1,13 +1,12 @@
 """Where the stack lies and which ports it takes; each setting is an environment variable FOGLINE_<NAME>."""
 
-import hashlib
 from pathlib import Path
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from fogline.federation import federations_folder
-from fogline.stack.bootstrap import default_home, default_tools
+from fogline.stack.bootstrap import default_home, default_tools, short_hash
 
 HOST = "127.0.0.1"
 # Linux allows 107 bytes, macOS 103, and supervisor binds under a longer temporary name first.
@@ -75,8 +74,3 @@ class Settings(BaseSettings):
         if len(str(inside)) <= MAX_SOCKET_PATH:
             return inside
         return Path("/tmp") / f"fogline-{short_hash(self.home)}.sock"
-
-
-def short_hash(path: Path) -> str:
-    """Return ten hexadecimal digits that stand for a path."""
-    return hashlib.sha256(str(path).encode()).hexdigest()[:10]

@@ -11,14 +11,24 @@ from fogline.stack.spark_home import spark_home, spark_jars
 HEAP = ["-Xms64m", "-XX:MinHeapFreeRatio=10", "-XX:MaxHeapFreeRatio=25", "-XX:-ShrinkHeapInSteps"]
 JAVA_OPTIONS = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xss512k", *HEAP]
 DEFAULTS = """\
-spark.master local[2]
 spark.driver.memory 512m
 spark.driver.extraClassPath {class_path}
 spark.driver.defaultJavaOptions {java_options}
-spark.driver.host {host}
-spark.driver.bindAddress {host}
 spark.ui.enabled false
 spark.sql.warehouse.dir {scratch}/warehouse
+"""
+ON_THIS_MACHINE = f"""\
+spark.master local[2]
+spark.driver.host {HOST}
+spark.driver.bindAddress {HOST}
+"""
+# A round's aggregation takes one core of each of two workers; both executors find the connector where the driver does.
+ON_A_CLUSTER = """\
+spark.cores.max 2
+spark.executor.cores 1
+spark.executor.memory 512m
+spark.executor.extraClassPath {class_path}
+spark.executor.defaultJavaOptions {java_options}
 """
 LOGGING = """\
 status = error
@@ -50,10 +60,12 @@ class Spark:
         The Kafka connector's jars.
     archive
         An AppCDS archive of the class path; used if it exists.
+    where
+        Spark's defaults beside :data:`DEFAULTS`: :data:`ON_THIS_MACHINE` or :data:`ON_A_CLUSTER`.
     """
 
-    def __init__(self, folder: Path, java: Java, jars: list[Path], archive: Path) -> None:
-        self.folder, self.java, self.jars, self.archive = folder, java, jars, archive
+    def __init__(self, folder: Path, java: Java, jars: list[Path], archive: Path, where: str = ON_THIS_MACHINE) -> None:
+        self.folder, self.java, self.jars, self.archive, self.where = folder, java, jars, archive, where
 
     def prepare(self, *java_options: str) -> None:
         """Write the configuration, with more options for the driver's Java."""
@@ -68,7 +80,7 @@ class Spark:
         # an archive with a class that comes after a folder that isn't empty.
         class_path = ":".join([*(str(jar) for jar in sorted(self.jars)), f"{spark_jars()}/*"])
         (conf / "spark-defaults.conf").write_text(
-            DEFAULTS.format(class_path=class_path, java_options=" ".join(options), host=HOST, scratch=scratch)
+            (DEFAULTS + self.where).format(class_path=class_path, java_options=" ".join(options), scratch=scratch)
         )
 
     def environment(self, python: Path) -> dict[str, str]:
