@@ -5,8 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from fogline.history.address import HistoryAddress, from_uri
+from fogline.stack.settings import HOST, Settings
 from fogline.stack.stack import Stack
+from tests.support.cassandra import LOGIN, PASSWORD, Cassandra
 from tests.support.crashes import Armory, armed_environment
+from tests.support.mongo import Mongo
 from tests.support.stacks import JANUARY_READINGS, fresh_stack, january_federation
 
 # It tells each closed connection, also after pytest has closed the log.
@@ -52,3 +56,25 @@ def stack(session_stack: Stack) -> Stack:
     """The whole stack, without a producer."""
     session_stack.up(producer=False)
     return session_stack
+
+
+@pytest.fixture(scope="session")
+def cassandra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HistoryAddress]:
+    """A keyspace of the session's Cassandra, not made yet."""
+    node = Cassandra(tmp_path_factory.mktemp("cassandra"), Settings().tools)
+    try:
+        node.start()
+        yield from_uri(f"cassandra://{LOGIN}:{PASSWORD}@{HOST}:{node.port}/fogline")
+    finally:
+        node.stop()
+
+
+@pytest.fixture(scope="session")
+def mongo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HistoryAddress]:
+    """A database of the session's MongoDB stand-in."""
+    server = Mongo(tmp_path_factory.mktemp("mongo"), Settings().tools)
+    try:
+        server.start()
+        yield from_uri(f"mongodb://{HOST}:{server.port}/fogline")
+    finally:
+        server.stop()
