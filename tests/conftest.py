@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from fogline.history.address import HistoryAddress, from_uri
 from fogline.stack.settings import HOST, Settings
 from fogline.stack.stack import Stack
 from tests.support.cassandra import LOGIN, PASSWORD, Cassandra
@@ -59,22 +58,22 @@ def stack(session_stack: Stack) -> Stack:
 
 
 @pytest.fixture(scope="session")
-def cassandra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HistoryAddress]:
-    """A keyspace of the session's Cassandra, not made yet."""
+def cassandra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a keyspace, not made yet, of the session's Cassandra."""
     node = Cassandra(tmp_path_factory.mktemp("cassandra"), Settings().tools)
     try:
         node.start()
-        yield from_uri(f"cassandra://{LOGIN}:{PASSWORD}@{HOST}:{node.port}/fogline")
+        yield f"cassandra://{LOGIN}:{PASSWORD}@{HOST}:{node.port}/fogline"
     finally:
         node.stop()
 
 
 @pytest.fixture(scope="session")
-def mongo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HistoryAddress]:
-    """A database of the session's MongoDB stand-in."""
+def mongo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a database of the session's stand-in for MongoDB."""
     server = Mongo(tmp_path_factory.mktemp("mongo"), Settings().tools)
     try:
         server.start()
-        yield from_uri(f"mongodb://{HOST}:{server.port}/fogline")
+        yield f"mongodb://{HOST}:{server.port}/fogline"
     finally:
         server.stop()

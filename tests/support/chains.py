@@ -8,6 +8,7 @@ import numpy as np
 
 from fogline.artifacts import ArtifactStore
 from fogline.federation import Federation
+from fogline.history.ledger import LedgerHistory
 from fogline.ledger import models, plans
 from fogline.ledger.database import Ledger
 from fogline.ledger.migrate import upgrade
@@ -33,9 +34,19 @@ class ChainMaker:
         self.federation: Federation = small_federation(folder, name=name, **changes)
         self._now = BEGAN
 
+    @property
+    def name(self) -> str:
+        """The federation's name."""
+        return self.federation.federation
+
+    @property
+    def history(self) -> LedgerHistory:
+        """The ledger as a history."""
+        return LedgerHistory(self.ledger, self.store)
+
     def commit(self, branch: str = "main", index: int | None = None) -> ModelRow:
         """Commit the next version of a branch: version 0 without an interval, else one trained on it."""
-        name = self.federation.federation
+        name = self.name
         with self.ledger.transaction() as session:
             head = models.head_of(session, name, branch)
             base = models.model_of_head(session, head) if head else None
@@ -71,7 +82,7 @@ class ChainMaker:
 
     def promote(self, branch: str) -> None:
         """Make a branch's head the next version of main."""
-        name = self.federation.federation
+        name = self.name
         with self.ledger.transaction() as session:
             head, theirs = models.head_of(session, name, "main"), models.head_of(session, name, branch)
             assert head is not None and theirs is not None
@@ -81,7 +92,7 @@ class ChainMaker:
 
     def roll_back(self, to: Version) -> None:
         """Move a branch's head back."""
-        name = self.federation.federation
+        name = self.name
         with self.ledger.transaction() as session:
             head = models.head_of(session, name, to.branch)
             assert head is not None

@@ -1,1 +1,1 @@
-"""The global models' history in a store of its own, Cassandra or MongoDB, filled from the ledger, which is the truth."""
+"""The global models' history in a store of its own, Cassandra or MongoDB; the ledger, which fills it, is the truth."""

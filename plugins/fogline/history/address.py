@@ -1,12 +1,13 @@
 """Where a history lies: written as one URI (``FOGLINE_HISTORY``) or as an Airflow connection (``fogline_history``)."""
 
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from fogline.errors import FoglineError
+from fogline.history.errors import HistoryAddressError
 
 VARIABLE = "FOGLINE_HISTORY"
 KINDS = {"cassandra": "keyspace", "mongo": "database"}
@@ -16,10 +17,6 @@ _URI = re.compile(
     r"(?P<hosts>[^/?@]+)(?:/(?P<schema>[^?]*))?(?:\?(?P<options>.*))?"
 )
 _HOST = re.compile(r"(?P<name>\[[^\]]+\]|[^:\[\]]+)(?::(?P<port>\d{1,5}))?")
-
-
-class HistoryAddressError(FoglineError):
-    """An address that names no history that can be opened; says what is wrong with it, and never its password."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +92,18 @@ class HistoryAddress:
         return {name: value for name, value in fields.items() if value}
 
 
+def named_history() -> HistoryAddress | None:
+    """Return where the models' history lies, by the environment; None when it names nothing.
+
+    Raises
+    ------
+    HistoryAddressError
+        What it names is no address.
+    """
+    uri = os.environ.get(VARIABLE)
+    return from_uri(uri) if uri else None
+
+
 def from_uri(uri: str, source: str = VARIABLE) -> HistoryAddress:
     """Read ``cassandra://user:password@host:port/keyspace`` or ``mongodb://…/database``.
 
@@ -114,8 +123,14 @@ def from_uri(uri: str, source: str = VARIABLE) -> HistoryAddress:
     if scheme == "mongodb+srv":
         options["srv"] = True
     login, password, schema = (unquote(found[name] or "") or None for name in ("login", "password", "schema"))
-    kind = _SCHEMES.get(scheme, scheme)
-    return HistoryAddress(source, kind, hosts_in(found["hosts"], None, source), schema or "", login, password, options)
+    return HistoryAddress(
+        source, kind_of(scheme), hosts_in(found["hosts"], None, source), schema or "", login, password, options
+    )
+
+
+def kind_of(name: str) -> str:
+    """Return the kind that a URI's scheme or a connection's type names; an unknown name stays as it is."""
+    return _SCHEMES.get(name, name)
 
 
 def hosts_in(text: str, port: int | None, source: str) -> tuple[tuple[str, int | None], ...]:

@@ -4,30 +4,10 @@ from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Self
 
-from fogline.errors import FoglineError
 from fogline.history.entry import HistoryEntry, Move
+from fogline.history.errors import HistoryConflict, HistoryError, WeightsDamaged
 from fogline.model import ModelFileError, from_bytes
 from fogline.versions import Version
-
-
-class HistoryError(FoglineError):
-    """The history does not hold what was asked for, or can't take what was given."""
-
-
-class HistoryConflict(HistoryError):
-    """The history holds another version or move under the same number: it is not this ledger's."""
-
-
-class WeightsDamaged(HistoryError):
-    """The weights that came back are not those of the version."""
-
-
-class HistoryRefused(HistoryError):
-    """The store knows the login or its rights not."""
-
-
-class HistoryDown(FoglineError):
-    """The store does not answer; trying again later may do."""
 
 
 class History(ABC):

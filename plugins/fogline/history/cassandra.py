@@ -32,9 +32,10 @@ from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy  # type
 from cassandra.query import PreparedStatement, dict_factory  # type: ignore[import-untyped]
 
 from fogline.canonical import sha256_hex
-from fogline.history.address import HistoryAddress, HistoryAddressError
-from fogline.history.base import History, HistoryDown, HistoryError, HistoryRefused, WeightsDamaged
+from fogline.history.address import HistoryAddress
+from fogline.history.base import History
 from fogline.history.entry import FogScore, HistoryEntry, Move
+from fogline.history.errors import HistoryAddressError, HistoryDown, HistoryError, HistoryRefused, WeightsDamaged
 from fogline.versions import Version
 
 SCHEMA = Path(__file__).with_name("schema.cql")

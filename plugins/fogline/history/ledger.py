@@ -6,8 +6,9 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import aliased
 
 from fogline.artifacts import ArtifactStore
-from fogline.history.base import History, HistoryError
+from fogline.history.base import History
 from fogline.history.entry import FogScore, HistoryEntry, Move
+from fogline.history.errors import HistoryError
 from fogline.ledger.database import Ledger
 from fogline.ledger.history import branches_of, sums_by_fog
 from fogline.ledger.models import moves_of, version_of

@@ -17,9 +17,10 @@ from pymongo.collection import Collection
 from pymongo.errors import ConfigurationError, ConnectionFailure, DuplicateKeyError, OperationFailure, PyMongoError
 
 from fogline.canonical import sha256_hex
-from fogline.history.address import HistoryAddress, HistoryAddressError
-from fogline.history.base import History, HistoryDown, HistoryError, HistoryRefused, WeightsDamaged
+from fogline.history.address import HistoryAddress
+from fogline.history.base import History
 from fogline.history.entry import HistoryEntry, Move
+from fogline.history.errors import HistoryAddressError, HistoryDown, HistoryError, HistoryRefused, WeightsDamaged
 from fogline.versions import Version
 
 CONNECT_TIMEOUT_MS, REQUEST_TIMEOUT_MS = 10_000, 60_000
