@@ -6,9 +6,11 @@ from collections.abc import Iterator
 import pytest
 
 from fogline.stack.ports import free_ports
-from fogline.stack.settings import HOST
+from fogline.stack.settings import HOST, Settings
 from fogline.stack.stack import Stack
+from tests.support.cassandra import LOGIN, PASSWORD, Cassandra
 from tests.support.crashes import Armory, armed_environment
+from tests.support.mongo import Mongo
 from tests.support.stacks import JANUARY_READINGS, fresh_stack, january_federation
 
 # It tells each closed connection, also after pytest has closed the log.
@@ -66,3 +68,25 @@ def stack(session_stack: Stack) -> Stack:
     """The whole stack, without a producer."""
     session_stack.up(producer=False)
     return session_stack
+
+
+@pytest.fixture(scope="session")
+def cassandra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a keyspace, not made yet, of the session's Cassandra."""
+    node = Cassandra(tmp_path_factory.mktemp("cassandra"), Settings().tools)
+    try:
+        node.start()
+        yield f"cassandra://{LOGIN}:{PASSWORD}@{HOST}:{node.port}/fogline"
+    finally:
+        node.stop()
+
+
+@pytest.fixture(scope="session")
+def mongo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a database of the session's stand-in for MongoDB."""
+    server = Mongo(tmp_path_factory.mktemp("mongo"), Settings().tools)
+    try:
+        server.start()
+        yield f"mongodb://{HOST}:{server.port}/fogline"
+    finally:
+        server.stop()

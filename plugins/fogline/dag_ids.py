@@ -11,6 +11,7 @@ NEW_BRANCH = "new_branch"
 COMPARE_BRANCHES = "compare_branches"
 PROMOTE_BRANCH = "promote_branch"
 ROLL_BACK = "roll_back"
+RECORD_HISTORY = "record_history"
 FAULT = "federation_file_is_broken"
 
 

@@ -41,6 +41,7 @@ def test_the_federation_has_its_dags(dags: dict[str, Any]) -> None:
         "initialise_federation__wind_farm",
         "new_branch__wind_farm",
         "promote_branch__wind_farm",
+        "record_history__wind_farm",
         "roll_back__wind_farm",
     ]
 

@@ -44,6 +44,10 @@ class Farm:
         farm.runs.unpause(farm.dag_id)
         return farm
 
+    def connect(self, connection: dict[str, Any]) -> None:
+        """Give Airflow a connection."""
+        self.api.request("POST", "/api/v2/connections", json=connection).raise_for_status()
+
     def replay(self) -> None:
         """Replay the readings and wait for the end of it."""
         self.stack.up(producer=True)

@@ -43,7 +43,7 @@ def alerts(farm: Farm) -> Iterator["queue.Queue[dict[str, Any]]"]:
         "password": "secret",
         "extra": json.dumps({"X-Fleet": "north"}),
     }
-    farm.api.request("POST", "/api/v2/connections", json=connection).raise_for_status()
+    farm.connect(connection)
     yield posted
     server.shutdown()
 

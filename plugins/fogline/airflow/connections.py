@@ -9,6 +9,7 @@ from sqlalchemy import URL
 
 from fogline.artifacts import ArtifactStore
 from fogline.errors import FoglineError
+from fogline.history.address import HistoryAddress, hosts_in, kind_of
 from fogline.ledger.database import Ledger
 from fogline.steps.services import Services
 
@@ -16,6 +17,7 @@ KAFKA = "fogline_kafka"
 SPARK = "fogline_spark"
 SPARK_CONNECT = "fogline_spark_connect"
 LEDGER = "fogline_ledger"
+HISTORY = "fogline_history"
 
 
 class ConnectionMissing(FoglineError):
@@ -90,3 +92,25 @@ def ledger_url() -> str:
         database=connection.schema,
     )
     return url.render_as_string(hide_password=False)
+
+
+def history_address() -> HistoryAddress:
+    """Return where the models' history lies, by its connection.
+
+    Raises
+    ------
+    ConnectionMissing
+        It is not configured.
+    HistoryAddressError
+        It lacks something, or names no kind of history store.
+    """
+    connection, source = require_connection(HISTORY), f"connection {HISTORY}"
+    return HistoryAddress(
+        source=source,
+        kind=kind_of(connection.conn_type or ""),
+        hosts=hosts_in(connection.host or "", connection.port, source),
+        schema=connection.schema or "",
+        login=connection.login,
+        password=connection.password,
+        options=connection.extra_dejson,
+    )

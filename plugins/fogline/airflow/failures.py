@@ -8,13 +8,14 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from fogline.artifacts import StoreUnwritable
 from fogline.errors import FoglineError
+from fogline.history.errors import HistoryDown
 from fogline.kafka.clients import KafkaLayerError
 from fogline.ledger.database import LedgerUnreachable
 from fogline.rounds.errors import RoundBusy
 
 LOG = logging.getLogger(__name__)
 # Everything else that Fogline raises on purpose is permanent: it takes a person to change something first.
-PASSING = (KafkaLayerError, LedgerUnreachable, RoundBusy, StoreUnwritable)
+PASSING = (HistoryDown, KafkaLayerError, LedgerUnreachable, RoundBusy, StoreUnwritable)
 
 
 @contextmanager

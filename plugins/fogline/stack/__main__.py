@@ -1,6 +1,7 @@
 """``python -m fogline.stack``, which the launcher ``./fogline`` ends in."""
 
-import fogline.stack.branch_commands  # noqa: F401, because importing it adds its verbs
+import fogline.stack.branch_commands
+import fogline.stack.history_commands  # noqa: F401, because importing these adds their verbs
 from fogline.stack.commands import main
 
 main(prog_name="./fogline")

@@ -8,6 +8,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+from fogline.history.address import named_history
 from fogline.stack.bootstrap import REPOSITORY
 from fogline.stack.credentials import kept
 from fogline.stack.errors import StackError
@@ -163,4 +164,6 @@ def connections(settings: Settings, ledger: dict[str, object]) -> dict[str, str]
         },
         "FOGLINE_LEDGER": {"conn_type": "postgres", **ledger},
     }
+    if history := named_history():
+        declared["FOGLINE_HISTORY"] = history.connection()
     return {f"AIRFLOW_CONN_{name}": json.dumps(connection) for name, connection in declared.items()}

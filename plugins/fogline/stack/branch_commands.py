@@ -58,7 +58,8 @@ def _running_stack() -> Stack:
     return Stack(settings)
 
 
-def _federation_option(command: Callable[..., Any]) -> Callable[..., Any]:
+def federation_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a verb the option that names a federation."""
     described = "Name of the federation's file; the stack's own by default."
     return click.option("--federation", metavar="NAME", help=described)(command)
 
@@ -74,7 +75,7 @@ def branch() -> None:
 @click.option("--exclude", multiple=True, metavar="FOG", help="A fog that it leaves out; may be given again.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Such as training.learning_rate=0.02.")
 @click.option("--description", help="What it is for; shown in Airflow.")
-@_federation_option
+@federation_option
 def new_branch(
     name: str,
     begins_at: str,
@@ -93,7 +94,7 @@ def new_branch(
 
 
 @branch.command("list")
-@_federation_option
+@federation_option
 def list_branches(federation: str | None) -> None:
     """Show the branches: where they began, their heads, the last interval of each."""
     from fogline.steps.branch_desk import branches_table
@@ -106,7 +107,7 @@ def list_branches(federation: str | None) -> None:
 @click.argument("first")
 @click.argument("second")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Also draw it: a .png or .svg file.")
-@_federation_option
+@federation_option
 def compare(first: str, second: str, plot: Path | None, federation: str | None) -> None:
     """Compare the branches FIRST and SECOND by interval, on held-out days."""
     from fogline.chart import chart_format
@@ -118,13 +119,13 @@ def compare(first: str, second: str, plot: Path | None, federation: str | None) 
     comparison = compare_branches(place.services, described, first, second)
     click.echo(table_of(described, comparison))
     if plot:
-        _write(plot, picture_of(described, comparison, suffix))
+        write_file(plot, picture_of(described, comparison, suffix))
         click.echo(f"Drawn: {plot}")
 
 
 @main.command()
 @click.argument("branch")
-@_federation_option
+@federation_option
 def promote(branch: str, federation: str | None) -> None:
     """Make the head of BRANCH the next version of main."""
     from fogline.steps import branches
@@ -137,7 +138,7 @@ def promote(branch: str, federation: str | None) -> None:
 @main.command()
 @click.argument("version")
 @click.option("--branch", default=MAIN, show_default=True, help="The branch whose head moves.")
-@_federation_option
+@federation_option
 def rollback(version: str, branch: str, federation: str | None) -> None:
     """Move the head of main back to VERSION, such as main@11; the intervals after it can be trained again."""
     from fogline.steps import branches
@@ -153,7 +154,8 @@ def _tell(place: Place, federation: Federation, moved: "MovedHead") -> None:
     click.echo(describe_move(place.services, federation, moved))
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_file(path: Path, content: bytes) -> None:
+    """Write what a person asked for; where that can't be, it is said in one line."""
     try:
         path.write_bytes(content)
     except OSError as error:

@@ -1,0 +1,28 @@
+"""Keep the history of the global models in Cassandra or MongoDB: versions, scores, head moves and weights.
+
+It runs when a branch has a new model and writes all that the ledger has and the store lacks. The store is the \
+connection `fogline_history`: type `cassandra` or `mongo`, host, port, schema (the keyspace or database), login, \
+password. Without one leave this DAG paused. Unpause it and run it once by hand to write what is there already. A \
+store that was down catches up with the next run; rounds never wait for it.
+"""
+
+import datetime as dt
+
+from airflow.sdk import DAG, AssetAny
+
+from fogline.airflow.assets import model_asset
+from fogline.airflow.dags import branches_of, dag_settings, sound_federations
+from fogline.airflow.operators.history import CatchUpHistory
+from fogline.dag_ids import RECORD_HISTORY, dag_id
+
+for federation, file in sound_federations():
+    with DAG(
+        dag_id=dag_id(RECORD_HISTORY, federation.federation),
+        description=f"Keep the models' history: {federation.description}",
+        doc_md=__doc__,
+        schedule=AssetAny(*(model_asset(federation.federation, branch) for branch in branches_of(federation))),
+        **dag_settings(federation, "history"),
+    ) as dag:
+        # The store may be restarting: about half an hour until the run is given up.
+        CatchUpHistory(task_id="catch_up", federation_file=file, retries=8, max_retry_delay=dt.timedelta(minutes=10))
+    globals()[dag.dag_id] = dag
