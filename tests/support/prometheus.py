@@ -103,7 +103,7 @@ def running(program: Program, config: Path, port: int) -> Iterator[Prometheus]:
     """Run Prometheus on a configuration."""
     folder = config.parent
     command = [str(program.path), f"--config.file={config}", f"--web.listen-address={HOST}:{port}"]
-    command += [f"--storage.tsdb.path={folder / 'data'}", "--storage.tsdb.no-lockfile"]
+    command.append(f"--storage.tsdb.path={folder / 'data'}")
     log = folder / "prometheus.log"
     with process(command, log, program.environment):
         server = Prometheus(port, log)
