@@ -7,9 +7,10 @@ fails when one of these can't be seen.
 import sys
 
 from browser import DAG, HERE, Operator, operator
-from playwright.sync_api import expect
+from playwright.sync_api import ViewportSize, expect
 
 FOGS = ("fog-1", "fog-2", "fog-3", "fog-4")
+DESK, PHONE = ViewportSize(width=1280, height=1500), ViewportSize(width=390, height=844)
 
 
 def start_round(person: Operator) -> str:
@@ -37,6 +38,18 @@ def show_page(person: Operator, run_id: str) -> None:
     person.page.screenshot(path=HERE / "round-page.png")
 
 
+def show_federation(person: Operator) -> None:
+    """Show the federation's page as on a desk and as on a phone."""
+    page = person.page
+    for name, size in (("federation-page", DESK), ("federation-page-phone", PHONE)):
+        page.set_viewport_size(size)
+        page.goto(f"{person.url}/fogline/federations/wind_farm")
+        for fog in FOGS:
+            expect(page.get_by_text(fog).first).to_be_attached()
+        page.wait_for_load_state("networkidle")
+        page.screenshot(path=HERE / f"{name}.png")
+
+
 def main() -> int:
     """Take all pictures."""
     with operator() as person:
@@ -47,6 +60,7 @@ def main() -> int:
         person.show_task(run_id, "collect_weights", "Verdicts on the answers to wind_farm/main/", *verdicts)
         person.page.screenshot(path=HERE / "collect-log.png")
         show_page(person, run_id)
+        show_federation(person)
     print(f"{run_id}: triggered from the form; four verdicts read in the browser")
     return 0
 
