@@ -8,7 +8,10 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from fogline.dag_ids import RECORD_HISTORY, dag_id
+from fogline.stack.airflow_runs import ENDED, AirflowRuns
 from fogline.stack.errors import StackError
+from fogline.stack.waiting import wait_until
 
 if TYPE_CHECKING:
     from tests.compose.prove import Proof
@@ -22,6 +25,15 @@ with Ledger(os.environ["FOGLINE_LEDGER_URL"]).transaction() as session:
     rounds = committed_rounds(session, "wind_farm", "main")
 print(json.dumps([[one.version, one.interval_index, list(one.answered), one.digest] for one in rounds]))
 """
+HELD = """
+import json
+from fogline.history.address import from_uri
+from fogline.history.stores import open_history
+with open_history(from_uri("cassandra://cassandra:9042/fogline")) as history:
+    print(json.dumps([f"main@{version}" for version in history.held("wind_farm", "main")]))
+"""
+HISTORY = dag_id(RECORD_HISTORY, "wind_farm")
+HISTORY_DEADLINE_S = 180
 MIB = 1024 * 1024
 console = Console(width=130)
 
@@ -40,6 +52,8 @@ def check(proof: "Proof") -> None:
     _require(not unhealthy, f"unhealthy: {', '.join(unhealthy)}")
     if "prometheus" in proof.containers():
         _check_targets(proof)
+    if "cassandra" in proof.containers():
+        _check_history(proof)
 
 
 def _check_chain(proof: "Proof") -> None:
@@ -76,6 +90,17 @@ def _check_targets(proof: "Proof") -> None:
     # The producer's ends with its replay.
     down = [one["scrapeUrl"] for one in targets if one["health"] != "up" and "//producer:" not in one["scrapeUrl"]]
     _require(bool(targets) and not down, f"all targets up (down: {', '.join(down)})")
+
+
+def _check_history(proof: "Proof") -> None:
+    runs = AirflowRuns(proof.airflow())
+    runs.unpause(HISTORY)
+    run_id = runs.trigger(HISTORY)
+    wait_until(lambda: runs.state(HISTORY, run_id) in ENDED, what=run_id, deadline_s=HISTORY_DEADLINE_S, every_s=1)
+    runs.require_success(HISTORY, run_id)
+    held = _json_of(proof, "airflow-scheduler", HELD)
+    console.print(f"Cassandra: {', '.join(held)}")
+    _require(held == [f"main@{version}" for version in range(proof.n_rounds + 1)], "every version in Cassandra")
 
 
 def show_memory(proof: "Proof") -> None:

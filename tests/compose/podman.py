@@ -23,6 +23,7 @@ NEEDED = ("podman", "runc", "debootstrap", "go")
 COMPOSE = ("github.com/docker/compose/v2/cmd", "v2.40.3")
 STATSD_EXPORTER = ("github.com/prometheus/statsd_exporter", "v0.28.0")
 STANDINS = Path(__file__).parent / "standins"
+SUPPORT = Path(__file__).parents[1] / "support"
 DEBIAN = "localhost/fogline-standin/debian:bookworm"
 PYTHON = "localhost/fogline-standin/python:3.12"
 CONFIGURATION = """\
@@ -127,6 +128,8 @@ class Podman:
         """Return the folder of the stand-ins' build contexts, with what was made here laid into it."""
         contexts = self.work / "standins"
         shutil.copytree(STANDINS, contexts, dirs_exist_ok=True)
+        for part in ("cassandra.py", "cassandra-jars.lock"):
+            shutil.copy(SUPPORT / part, contexts / "cassandra")
         shutil.copy(built(self.tools, *STATSD_EXPORTER, STATSD_EXPORTER[0]), contexts / "statsd" / "statsd_exporter")
         return contexts
 

@@ -17,6 +17,7 @@ from typing import Any
 from rich.console import Console
 
 from deploy.new_env import EXAMPLE, filled
+from fogline.stack.airflow_api import AirflowApi
 from fogline.stack.bootstrap import REPOSITORY, default_home, default_tools
 from fogline.stack.errors import StackError
 from fogline.stack.ports import free_ports
@@ -65,7 +66,7 @@ class Proof:
         with timed("our image built"):
             self.compose("build", "init")
         with timed("stand-ins built"):
-            self.compose("--profile", "monitoring", "build")
+            self.compose("--profile", "monitoring", "--profile", "history", "build")
 
     def up(self) -> None:
         """Start everything and wait until all that stays is healthy."""
@@ -98,6 +99,12 @@ class Proof:
         login = f"{settings['POSTGRES_USER']}:{settings['POSTGRES_PASSWORD']}"
         ledger = f"FOGLINE_LEDGER_URL=postgresql+psycopg2://{login}@postgres:5432/fogline"
         return self.podman.run("exec", "--env", ledger, f"{PROJECT}-{service}-1", "python", "-c", program)
+
+    def airflow(self) -> AirflowApi:
+        """Return Airflow's API as the user of .env."""
+        settings = dict(re.findall(r"^(\w+)=(.*)$", (self.work / ".env").read_text(), flags=re.MULTILINE))
+        url = f"http://127.0.0.1:{self.ports['AIRFLOW']}"
+        return AirflowApi(url, settings["FOGLINE_AIRFLOW_USER"], settings["FOGLINE_AIRFLOW_PASSWORD"])
 
     def containers(self) -> dict[str, dict[str, Any]]:
         label = f"label=com.docker.compose.project={PROJECT}"

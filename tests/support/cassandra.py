@@ -62,10 +62,9 @@ class Cassandra:
     def start(self) -> None:
         """Start the node with the data that it has, and return when clients can log in."""
         settings = self.folder / "cassandra.yaml"
-        settings.write_text(yaml.safe_dump(self._settings()))
-        (self.folder / "logback.xml").write_text(LOGBACK)
+        settings.write_text(yaml.safe_dump(self.settings()))
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(self._command(settings), stdout=log, stderr=log, cwd=self.folder)
+            self._process = subprocess.Popen(self.command(settings), stdout=log, stderr=log, cwd=self.folder)
         wait_until(self._is_ready, what="Cassandra", deadline_s=START_DEADLINE_S, log=self.log)
 
     def stop(self) -> None:
@@ -78,7 +77,8 @@ class Cassandra:
         assert self._process is not None and self._process.poll() is None, self.log.read_text()[-2000:]
         return listening(self.port) and ROLE_CREATED in self.log.read_text()
 
-    def _settings(self) -> dict[str, object]:
+    def settings(self) -> dict[str, object]:
+        """Return its configuration."""
         seeds = [{"seeds": f"{HOST}:{self._storage_port}"}]
         provider = "org.apache.cassandra.locator.SimpleSeedProvider"
         folders = ("commitlog", "saved_caches", "hints", "cdc_raw")
@@ -101,7 +101,10 @@ class Cassandra:
             **{f"{name}_directory": str(self.folder / name) for name in folders},
         }
 
-    def _command(self, settings: Path) -> list[str]:
+    def command(self, settings: Path) -> list[str]:
+        """Return what starts it; its jars are fetched."""
+        logback = self.folder / "logback.xml"
+        logback.write_text(LOGBACK)
         java = find_java(self._tools)
         jars = ensure_jars("cassandra", self._tools, java, Console(stderr=True), Path(__file__).parent)
         exports = [f"--add-exports={name}=ALL-UNNAMED" for name in EXPORTED.split()]
@@ -115,7 +118,7 @@ class Cassandra:
             f"-Dcassandra.config={settings.as_uri()}",
             f"-Dcassandra.storagedir={self.folder}",
             f"-Dcassandra.jmx.local.port={self._jmx_port}",
-            f"-Dlogback.configurationFile={self.folder / 'logback.xml'}",
+            f"-Dlogback.configurationFile={logback}",
             "-cp",
             os.pathsep.join(map(str, jars)),
             "org.apache.cassandra.service.CassandraDaemon",
