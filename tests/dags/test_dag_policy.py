@@ -128,6 +128,18 @@ def test_a_broken_branch_file_takes_down_only_its_branch(federations: Path) -> N
     assert "is no name of a branch" in dags["federation_file_is_broken__wind_farm.a_b"].doc_md
 
 
+def test_the_history_is_written_when_any_branch_has_a_new_model(federations: Path) -> None:
+    write_branch(federations, "slow")
+    dag = load_dags(REPOSITORY / "dags")["record_history__wind_farm"]
+    condition = dag.timetable.asset_condition
+    assert type(condition).__name__ == "AssetAny"
+    assert sorted(asset.uri for asset in condition.objects) == [
+        "fogline://wind_farm/main",
+        "fogline://wind_farm/slow",
+    ]
+    assert dag.task_ids == ["catch_up"] and dag.get_task("catch_up").retries == 8
+
+
 def test_the_engine_is_the_federations_choice(federations: Path) -> None:
     file = federations / "wind_farm.yaml"
     file.write_text(file.read_text().replace("aggregation: spark-submit", "aggregation: spark-connect"))

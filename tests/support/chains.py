@@ -27,12 +27,12 @@ BEGAN = dt.datetime(2024, 6, 1, 12, 0, 0, 123_456, tzinfo=dt.UTC)
 class ChainMaker:
     """Commits versions to a ledger of its own, a minute apart."""
 
-    def __init__(self, folder: Path, name: str, **changes: Any) -> None:
+    def __init__(self, folder: Path, name: str, seed: int = 0, **changes: Any) -> None:
         url = f"sqlite:///{folder}/{name}.db"
         upgrade(url)
         self.ledger, self.store = Ledger(url), ArtifactStore(f"file://{folder}/models")
         self.federation: Federation = small_federation(folder, name=name, **changes)
-        self._now = BEGAN
+        self._now, self._seed = BEGAN, seed
 
     @property
     def name(self) -> str:
@@ -122,7 +122,7 @@ class ChainMaker:
         )
         column = Moments(n=3, mean=1.0, m2=2.0)
         return GlobalModel(
-            parameters=np.random.default_rng(number).standard_normal(n_parameters, np.float32),
+            parameters=np.random.default_rng((self._seed, number)).standard_normal(n_parameters, np.float32),
             specification=specification,
             scaler=Scaler.of(dict.fromkeys(specification.features, column), column),
             lineage=lineage,

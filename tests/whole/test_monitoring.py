@@ -99,7 +99,7 @@ def test_the_numbers_are_the_ledgers(prometheus: Prometheus, watched: Farm) -> N
         plans = f"wind_farm/{watched.branch}/%"
         accepted = AnswerRow.verdict == "accepted"
         query = select(AnswerRow.fog, func.count()).where(AnswerRow.plan_id.like(plans), accepted)
-        n_accepted = dict(session.execute(query.group_by(AnswerRow.fog)).tuples())
+        n_accepted = dict(session.execute(query.group_by(AnswerRow.fog)).tuples().all())
 
     def agree() -> bool:
         rounds = prometheus.values(f"fogline_rounds{mine}", "outcome")

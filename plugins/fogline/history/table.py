@@ -41,12 +41,12 @@ def _row(entry: HistoryEntry, place: str) -> tuple[object, ...]:
     start, end = entry.interval_start, entry.interval_end
     return (
         str(entry.name),
-        f"{_moment(start)} to {_moment(end)}" if start and end else None,
+        f"{_moment(start)}/{_moment(end)}" if start and end else None,
         (entry.copy_of and f"is {entry.copy_of}") or entry.base,
         entry.n_examples,
         entry.rmse,
-        entry.digest[:12],
-        f"{entry.committed_at:%Y-%m-%d %H:%M:%S}",
+        entry.digest[:10],
+        f"{entry.committed_at:%Y-%m-%d %H:%M}",
         place,
     )
 

@@ -105,6 +105,8 @@ def test_a_version_has_all_that_the_ledger_knows_of_it(history: History, filled:
         "fog-b": FogScore(n=0, rmse_before=None, rmse_after=None),
     }
     assert entry.rmse == 1.2
+    # A rollback made it the head again, with number 5.
+    assert history.entry(filled.name, Version("main", 2)).head_no == 3
     first = history.entry(filled.name, Version("main", 0))
     assert (first.base, first.interval_start, first.scores, first.rmse) == (None, None, {}, None)
 
@@ -206,13 +208,25 @@ def test_the_history_of_another_ledger_is_refused_before_anything_is_written(
     catch_up(store, made.history, name)
     folder = tmp_path / "other"
     folder.mkdir()
-    other = ChainMaker(folder, name)
-    for index in (None, 0, 1, 2, 3, 4):
-        other.commit(index=index)
-    with pytest.raises(HistoryConflict, match="give this one a keyspace or database of its own"):
+    other = ChainMaker(folder, name, seed=1)
+    other.everything()
+    # The same moves at the same times, with other models.
+    other.commit(index=3)
+    with pytest.raises(HistoryConflict, match=r"another main@0 .*give this one a keyspace or database of its own"):
         catch_up(store, other.history, name)
-    assert list(store.held(name, "main")) == [0, 1, 2, 3, 4]
+    assert list(store.held(name, "main")) == [0, 1, 2, 3, 4] and len(store.moves(name, "main")) == 6
     other.ledger.engine.dispose()
+
+
+def test_other_head_moves_than_the_ledger_s_are_refused(store: History, made: ChainMaker, name: str) -> None:
+    made.everything()
+    catch_up(store, made.history, name)
+    with made.ledger.transaction() as session:
+        models.moves_of(session, name, "main")[3].moved_by = "somebody else"
+    made.commit(index=3)
+    with pytest.raises(HistoryConflict, match=r"another head move 4 of main .*moved_by is ann there and somebody else"):
+        catch_up(store, made.history, name)
+    assert list(store.held(name, "main")) == [0, 1, 2, 3, 4]
 
 
 def test_two_writers_at_once_write_each_version_once(

@@ -50,8 +50,8 @@ def test_a_store_that_is_down_is_one_line_and_may_be_tried_again(
     uri: str, made: ChainMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fogline.history.mongo.CONNECT_TIMEOUT_MS", 300)
-    refused = pytest.raises(HistoryDown, match=r"at 127.0.0.1:1/models does not answer: .*refused")
-    with refused as raised, open_history(from_uri(uri)) as opened:
+    says = r"at 127.0.0.1:1/models does not answer: .*refused"
+    with pytest.raises(HistoryDown, match=says) as raised, open_history(from_uri(uri)) as opened:
         catch_up(opened, made.history, made.name)
     assert "secret" not in str(raised.value) and "\n" not in str(raised.value)
 
