@@ -45,7 +45,7 @@ class Jar:
 
 
 def read_lock(lock: Path) -> list[Jar]:
-    """Return the jars that a lock file beside this module names."""
+    """Return the jars that a lock file names."""
     jars = []
     for line in lock.read_text().splitlines():
         coordinates, checksum = line.split()
@@ -54,15 +54,20 @@ def read_lock(lock: Path) -> list[Jar]:
     return jars
 
 
-def ensure_jars(name: str, tools: Path, java: Java, console: Console) -> list[Path]:
+def ensure_jars(name: str, tools: Path, java: Java, console: Console, locks: Path | None = None) -> list[Path]:
     """Return the verified jars of ``<name>-jars.lock``, fetching those that are missing.
+
+    Parameters
+    ----------
+    locks
+        The folder of the lock; by default this module's.
 
     Raises
     ------
     StackError
         When a jar can't be fetched or its checksum is not the lock's.
     """
-    jars = read_lock(Path(__file__).with_name(f"{name}-jars.lock"))
+    jars = read_lock((locks or Path(__file__).parent) / f"{name}-jars.lock")
     folder = tools / "jars" / name
     paths = [folder / jar.file_name for jar in jars]
     if not all(path.is_file() for path in paths):
