@@ -13,6 +13,8 @@ ClientConfig = Mapping[str, str]
 # Address, and a file of further settings, of the cloud's broker; EDGE_PREFIX is for the fog's own.
 CLOUD_PREFIX, EDGE_PREFIX = "FOGLINE_KAFKA", "FOGLINE_EDGE_KAFKA"
 SOURCES = f"the Airflow connection fogline_kafka, or the file that {CLOUD_PREFIX}_CONFIG or {EDGE_PREFIX}_CONFIG names"
+# Nothing is ever committed under it, but librdkafka asks for its coordinator.
+GROUP = "fogline-assigned"
 # Between two looks at what the error callback was told.
 LOOK_EVERY_S = 0.5
 _UNAUTHORISED = (
@@ -67,6 +69,8 @@ class Watch:
         """Return the exception for an error at a topic."""
         if error.code() in _UNAUTHORISED:
             who = f"user {self._user}" if self._user else "this client"
+            if error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+                place = f"consumer group {GROUP}"
             return KafkaAccessError(
                 f"{place} at {self._servers}: {error.str()}; give {who} the right by an ACL (docs/deploy.md), "
                 f"or another user in {SOURCES}"

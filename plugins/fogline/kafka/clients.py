@@ -12,6 +12,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from fogline.kafka.access import (
     CLOUD_PREFIX,
     EDGE_PREFIX,
+    GROUP,
     SOURCES,
     ClientConfig,
     KafkaAccessError,
@@ -142,7 +143,7 @@ def make_consumer(config: ClientConfig) -> WatchedConsumer:
     settings: dict[str, Any] = {
         "fetch.wait.max.ms": 50,
         **config,
-        "group.id": "fogline-assigned",
+        "group.id": GROUP,
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "auto.offset.reset": "error",
