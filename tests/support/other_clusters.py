@@ -6,10 +6,11 @@ import json
 import os
 import socket
 import subprocess
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from fogline.stack.jars import ensure_jars
 from fogline.stack.java import Java
@@ -99,7 +100,7 @@ class StandaloneSpark:
 
     @contextlib.contextmanager
     def run(self) -> Iterator[None]:
-        """Run both until the worker is at the master's."""
+        """Run both until the end of the block."""
         self.work.mkdir(parents=True)
         master = ["org.apache.spark.deploy.master.Master", "--host", HOST, "--port", str(self.port)]
         worker = ["org.apache.spark.deploy.worker.Worker", "--host", HOST, "--cores", "2", "--memory", "1g"]
@@ -108,17 +109,25 @@ class StandaloneSpark:
             running(self._class(*master, "--webui-port", str(self.web_port)), self.folder / "master.log", self._env()),
             running(self._class(*worker), self.folder / "worker.log", self._env(), cwd=self.work),
         ):
-            log = self.folder / "worker.log"
-            wait_until(self._has_worker, what="the worker", deadline_s=DEADLINE_S, log=log, every_s=0.3)
             yield
+
+    def await_worker(self) -> None:
+        """Return when the worker has found its master."""
+        log = self.folder / "worker.log"
+        wait_until(self._has_worker, what="the worker", deadline_s=DEADLINE_S, log=log, every_s=0.3)
 
     def state(self) -> dict[str, Any]:
         """Return what the master's JSON API says."""
-        with urllib.request.urlopen(f"http://{HOST}:{self.web_port}/json/", timeout=10) as answer:
-            return dict(json.load(answer))
+        return dict(self._ask().raise_for_status().json())
 
     def _has_worker(self) -> bool:
-        return listening(self.web_port) and any(one["state"] == "ALIVE" for one in self.state()["workers"])
+        # It listens before it knows its pages.
+        if not listening(self.web_port) or self._ask().status_code != httpx.codes.OK:
+            return False
+        return any(one["state"] == "ALIVE" for one in self.state()["workers"])
+
+    def _ask(self) -> httpx.Response:
+        return httpx.get(f"http://{HOST}:{self.web_port}/json/", trust_env=False, timeout=10)
 
     def _class(self, *arguments: str) -> list[str]:
         return [str(spark_home() / "bin" / "spark-class"), *arguments]
@@ -188,11 +197,13 @@ class OtherStack(Stack):
 
 @contextlib.contextmanager
 def other_stack(**changes: Any) -> Iterator[OtherStack]:
-    """Give a stack that isn't up, beside its ZooKeeper and its Spark cluster, which are."""
+    """Give a stack that is up, beside its ZooKeeper and its Spark cluster."""
     with fresh_home() as home:
         stack = OtherStack(settings_for(home, **changes))
         with stack.parts.kafka.zookeeper(), stack.parts.cluster.run():
             try:
+                stack.up(producer=False)
+                stack.parts.cluster.await_worker()
                 yield stack
             finally:
                 stack.down()

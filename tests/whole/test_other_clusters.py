@@ -33,7 +33,6 @@ BRANCH = {"from": "main@1", "exclude": ["fog-3", "fog-4"]}
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OtherStack]:
     federations = january_federation(tmp_path_factory.mktemp("federations"), **CHANGES)
     with other_stack(federations=federations, producer_source=READINGS) as stack:
-        stack.up()
         yield stack
 
 

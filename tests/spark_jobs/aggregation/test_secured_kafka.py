@@ -103,7 +103,8 @@ def test_readings_become_a_candidate_and_no_secret_is_written_down(
     events = tmp_path / "events"
     events.mkdir()
     submit = session_stack.parts.spark.submit("--master", "local[1]")
-    submit += ["--conf", "spark.eventLog.enabled=true", "--conf", f"spark.eventLog.dir={events.as_uri()}"]
+    logged = ["spark.eventLog.enabled=true", "spark.eventLog.compress=false", f"spark.eventLog.dir={events.as_uri()}"]
+    submit += [part for setting in logged for part in ("--conf", setting)]
 
     own = {"FOGLINE_FOG_DATA": str(tmp_path / "fog"), **configured(tmp_path, "fog", secured.config("fog-a"))}
     main = [str(REPOSITORY / "spark_jobs" / "fog_node.py"), "--federation", "secured", "--fog", "fog-a"]
