@@ -53,9 +53,9 @@ log.cleaner.dedupe.buffer.size=16777216
 class ZooKeeperKafka(Kafka):
     """A Kafka 3.9 broker that keeps its metadata in a ZooKeeper, which must run before it."""
 
-    def __init__(self, folder: Path, port: int, zookeeper_port: int, java: Java, jars: list[Path]) -> None:
-        super().__init__(folder, port, zookeeper_port, java, jars, archive=folder / "none.jsa")
-        self.zookeeper_port = zookeeper_port
+    def __init__(self, folder: Path, port: int, java: Java, jars: list[Path]) -> None:
+        (self.zookeeper_port,) = free_ports(1)
+        super().__init__(folder, port, self.zookeeper_port, java, jars, archive=folder / "none.jsa")
 
     def prepare(self) -> None:
         """Write the configuration; this kind needs no formatting."""
@@ -154,10 +154,7 @@ class OtherParts(Parts):
     @functools.cached_property
     def kafka(self) -> ZooKeeperKafka:  # type: ignore[override]
         jars = ensure_jars("zookeeper-kafka", self.settings.tools, self.java, self.console, Path(__file__).parent)
-        settings = self.settings
-        return ZooKeeperKafka(
-            settings.home / "kafka", settings.kafka_port, settings.kafka_controller_port, self.java, jars
-        )
+        return ZooKeeperKafka(self.settings.home / "kafka", self.settings.kafka_port, self.java, jars)
 
     @functools.cached_property
     def cluster(self) -> StandaloneSpark:

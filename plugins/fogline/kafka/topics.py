@@ -106,9 +106,10 @@ def ensure_topics(
         _create(admin, wanted, replication_factor)
         _check(admin, [topic for topic in declared if topic.name in present])
     except KafkaException as error:
-        fault = watch.fault(f"topics on {config['bootstrap.servers']}", error.args[0])
+        fault = watch.fault("topics", error.args[0])
         if isinstance(fault, KafkaLayerError):
-            fault = KafkaLayerError(f"{fault}; is the broker up?")
+            servers = config["bootstrap.servers"]
+            fault = KafkaLayerError(f"topics on {servers}: {error.args[0].str()}; is the broker up?")
         raise fault from error
     return [topic.name for topic in wanted]
 

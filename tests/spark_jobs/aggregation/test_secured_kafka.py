@@ -20,6 +20,7 @@ from fogline.kafka.security import self_contained
 from fogline.kafka.topics import GLOBAL_MODEL, MODEL_UPDATES, MODEL_WEIGHTS, ROUND_PLANS, ensure_topics
 from fogline.messages.seal import Result, Seal
 from fogline.stack.stack import Stack
+from fogline.stack.waiting import wait_until
 from spark_jobs.aggregation.in_driver import reduce_in_driver
 from spark_jobs.aggregation.updates import Update
 from tests.spark_jobs.fog import made
@@ -43,7 +44,7 @@ def secured(session_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> I
     with kafka.run():
         names = {"sensor-data": TOPIC, "User:fog-1": "User:fog-a"}
         kafka.allow((REPOSITORY / "docs" / "deploy.md").read_text(), names)
-        ensure_topics(kafka.config("setup"), sensor_topics=[TOPIC])
+        wait_until(lambda: _has_topics(kafka), what="the ACLs' effect", deadline_s=30)
         yield kafka
 
 
@@ -187,6 +188,15 @@ def test_what_a_role_may_not_do_is_refused_and_the_acl_is_named(secured: Secured
     with pytest.raises(KafkaAccessError, match="give user airflow the right by an ACL"):
         ensure_topics(secured.config("airflow"), sensor_topics=["another"])
     assert _partitions(secured.config(ADMIN), GLOBAL_MODEL) == [0]
+
+
+def _has_topics(kafka: SecuredKafka) -> bool:
+    # The broker takes ACLs a moment before it goes by them.
+    try:
+        ensure_topics(kafka.config("setup"), sensor_topics=[TOPIC])
+    except KafkaAccessError:
+        return False
+    return True
 
 
 def _partitions(config: Mapping[str, str], topic: str) -> list[int]:
