@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from threading import Event
 
 import tenacity
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message
 
 from fogline.kafka.clients import ClientConfig, make_producer
 from producer.errors import ProducerError
@@ -68,13 +68,7 @@ class Delivery:
         self._chunks: deque[_Chunk] = deque()
         self._refusal: KafkaError | None = None
         self._last_error = ""
-        # librdkafka's own log repeats what error_cb is told.
-        callbacks = {"error_cb": self._on_error, "log_level": "0"}
-        self._producer: Producer = make_producer(
-            {**config, **callbacks},  # type: ignore[dict-item]
-            idempotent=True,
-            delivery_timeout_s=deadline_s,
-        )
+        self._producer = make_producer(config, idempotent=True, delivery_timeout_s=deadline_s, on_error=self._on_error)
         metrics.watch_queue(lambda: len(self._producer))
 
     def connect(self) -> str:
@@ -84,6 +78,8 @@ class Delivery:
         ------
         ProducerError
             Kafka does not answer before the deadline, or there is no such topic.
+        KafkaAccessError
+            Kafka does not let the producer in.
         """
         ask = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(KafkaException),
@@ -103,7 +99,10 @@ class Delivery:
                 "is the broker up, and is the address right?"
             ) from error
         if self._topic not in described.topics:
-            raise ProducerError(f"topic {self._topic}: Kafka at {self._servers} has no such topic; start-up creates it")
+            raise ProducerError(
+                f"topic {self._topic}: Kafka at {self._servers} has no such topic, or this user may not see it; "
+                "python -m fogline.kafka.topics creates it"
+            )
         return described.cluster_id or ""
 
     def send(self, messages: Sequence[tuple[bytes, bytes]], position: Position) -> None:

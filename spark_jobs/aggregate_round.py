@@ -1,7 +1,7 @@
 """Aggregate a sealed round: ``spark-submit aggregate_round.py --plan PLAN_ID``.
 
-FOGLINE_MODEL_STORE and FOGLINE_KAFKA_BOOTSTRAP_SERVERS say where seal and blocks lie. The exit status is 0 also when
-there is no candidate: the result in the store says why.
+FOGLINE_MODEL_STORE says where the seal lies, FOGLINE_KAFKA_BOOTSTRAP_SERVERS and FOGLINE_KAFKA_CONFIG where the blocks.
+The exit status is 0 also when there is no candidate: the result in the store says why.
 """
 
 import argparse
@@ -14,6 +14,7 @@ from fogline.artifacts import ArtifactStore
 from fogline.errors import FoglineError
 from fogline.kafka.clients import config_from_environment
 from spark_jobs.aggregation.job import run
+from spark_jobs.kafka_options import REDACTION
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -48,6 +49,7 @@ def _session(plan_id: str) -> "SparkSession":
         "spark.sql.shuffle.partitions": "1",
         "spark.ui.enabled": "false",
         "spark.log.level": "WARN",
+        **REDACTION,
     }
     return SparkSession.builder.appName(f"fogline aggregate {plan_id}").config(map=settings).getOrCreate()
 

@@ -14,6 +14,7 @@ from spark_jobs.aggregation.content import ContentError, block_values
 from spark_jobs.aggregation.reduction import Reduction, spark_errors
 from spark_jobs.aggregation.rules import RULES
 from spark_jobs.aggregation.updates import Rejections, Update
+from spark_jobs.kafka_options import kafka_options
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -52,7 +53,7 @@ def _fetch(session: "SparkSession", config: ClientConfig, updates: Sequence[Upda
         # Spark asks for the partition's end on the connection where its next fetch already waits: at Kafka's default
         # every read would last half a second longer.
         "kafka.fetch.max.wait.ms": "10",
-        "kafka.bootstrap.servers": config["bootstrap.servers"],
+        **kafka_options(config),
         "assign": _json({MODEL_WEIGHTS: sorted(offsets)}),
         "startingOffsets": _json({MODEL_WEIGHTS: {str(p): min(many) for p, many in offsets.items()}}),
         "endingOffsets": _json({MODEL_WEIGHTS: {str(p): max(many) + 1 for p, many in offsets.items()}}),

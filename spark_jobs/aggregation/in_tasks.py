@@ -4,8 +4,9 @@ The same block of every fog belongs to one task, because rules are column-wise, 
 is checked where it is read. The digest of a whole vector of several blocks is checked on neither way of reducing: no
 task sees the whole, and the digests of its blocks already fix every byte of it.
 
-Python workers import ``spark_jobs`` and ``fogline`` by name, so both must be on the PYTHONPATH that the workers
-inherit: that of spark-submit, or that of the Spark Connect server.
+Python workers import ``spark_jobs`` and ``fogline`` by name, so both must be where they look: on the PYTHONPATH of
+spark-submit where the master is local, in the archive that the operator ships to a cluster, on the PYTHONPATH of a
+Spark Connect server.
 """
 
 from collections import defaultdict
@@ -16,6 +17,7 @@ import numpy as np
 
 from fogline.blocks import WIRE_DTYPE, block_partition
 from fogline.kafka.clients import ClientConfig
+from fogline.kafka.security import self_contained
 from fogline.kafka.topics import N_WEIGHTS_PARTITIONS
 from fogline.messages.cause import Cause, Fault
 from fogline.messages.weights import BlockLocation
@@ -39,7 +41,7 @@ def reduce_in_tasks(session: "SparkSession", config: ClientConfig, updates: Sequ
     shares = _shares(updates)
     with spark_errors():
         tasks = session.range(0, len(shares), 1, len(shares))
-        table = tasks.mapInArrow(task_function(shares, dict(config), rule), SCHEMA).toArrow()
+        table = tasks.mapInArrow(task_function(shares, self_contained(config), rule), SCHEMA).toArrow()
     reduced: dict[int, bytes] = {}
     rejected: Rejections = {}
     rows = table.to_pylist()

@@ -39,7 +39,7 @@ def run(session: "SparkSession", store: ArtifactStore, plan_id: str, kafka_confi
     session
         A classic or a Connect session with the Kafka connector.
     kafka_config
-        librdkafka client settings; Spark's own reader takes ``bootstrap.servers`` from them.
+        librdkafka client settings, which Spark's own reader gets in its own words.
 
     Raises
     ------

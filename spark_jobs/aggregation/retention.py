@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from confluent_kafka import TopicPartition
 
-from fogline.kafka.clients import ClientConfig, KafkaLayerError
-from fogline.kafka.read import METADATA_TIMEOUT_S, open_consumer, partitions_of
+from fogline.kafka.clients import METADATA_TIMEOUT_S, ClientConfig, KafkaLayerError
+from fogline.kafka.read import open_consumer, partitions_of
 from fogline.kafka.topics import MODEL_WEIGHTS
 from fogline.messages.cause import Cause, Fault
 from spark_jobs.aggregation.content import place

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from fogline.blocks import WIRE_DTYPE, Vector
-from fogline.kafka.clients import ClientConfig, KafkaLayerError
+from fogline.kafka.clients import ClientConfig, KafkaAccessError, KafkaLayerError
 from fogline.kafka.read import Received, read_exact
 from fogline.kafka.topics import MODEL_WEIGHTS
 from fogline.messages.weights import BlockLocation
@@ -63,7 +63,7 @@ def reduce_share(share: Share, config: ClientConfig, rule: str) -> Iterator[Row]
             offsets[block.partition].add(block.offset)
     try:
         records = read_exact(config, MODEL_WEIGHTS, {p: sorted(many) for p, many in offsets.items()}, READ_TIMEOUT_S)
-    except KafkaLayerError as error:
+    except (KafkaLayerError, KafkaAccessError) as error:
         yield {"reason": str(error)}
         return
     n_examples = np.array(share.n_examples, np.int64)

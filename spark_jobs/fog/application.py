@@ -9,9 +9,10 @@ from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from fogline.federation import Federation
+from fogline.kafka.clients import KafkaLayerError
 from fogline.kafka.publish import Publisher
 from fogline.kafka.read import open_consumer, partitions_of
-from fogline.kafka.topics import SENSOR_DATA_REJECTED
+from fogline.kafka.topics import ROUND_PLANS, SENSOR_DATA_REJECTED
 from fogline.metrics.serving import serve_if_asked
 from spark_jobs.fog.environment import Environment
 from spark_jobs.fog.folder import FogFolder
@@ -23,6 +24,7 @@ from spark_jobs.fog.node import FogNode
 from spark_jobs.fog.readings import ReadingJudge
 from spark_jobs.fog.state import FogState
 from spark_jobs.fog.store import ReadingStore
+from spark_jobs.kafka_options import REDACTION
 
 LOG = logging.getLogger("fog_node")
 SESSION = {
@@ -38,6 +40,7 @@ SESSION = {
     "spark.ui.retainedStages": "10",
     "spark.ui.retainedTasks": "100",
     "spark.sql.ui.retainedExecutions": "10",
+    **REDACTION,
 }
 
 
@@ -112,10 +115,16 @@ class Application:
         with open_consumer(self._environment.edge) as consumer:
             for topic in sorted({self._federation.fogs[fog].topic for fog in fogs} | {SENSOR_DATA_REJECTED}):
                 partitions_of(consumer, topic)
+        try:
+            with open_consumer(self._environment.cloud) as consumer:
+                partitions_of(consumer, ROUND_PLANS)
+        except KafkaLayerError as error:
+            # Readings are kept also while the cloud is away. A wrong password ends the start: who would see it later?
+            LOG.warning("no plans yet: %s", error)
 
     def _start(self, session: SparkSession, fog: Fog) -> StreamingQuery:
         sensors = self._federation.fogs[fog.name].sensors
-        records = records_of(session, self._environment.edge["bootstrap.servers"], fog.topic, sensors)
+        records = records_of(session, self._environment.edge, fog.topic, sensors)
         query = start_query(records, fog.name, fog.folder, fog.writer)
         fog.node.start(self.end)
         n_kept, n_rejected = fog.state.totals()

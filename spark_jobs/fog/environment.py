@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fogline.federation import Federation, federation_file, load_federation
-from fogline.kafka.clients import ClientConfig, config_from_environment
+from fogline.kafka.clients import EDGE_PREFIX, ClientConfig, config_from_environment
 from fogline.versions import MAIN
 from spark_jobs.fog.errors import FogError
 
-EDGE_VARIABLE = "FOGLINE_EDGE_KAFKA_BOOTSTRAP_SERVERS"
 DATA_VARIABLE = "FOGLINE_FOG_DATA"
 
 
@@ -32,11 +31,13 @@ class Environment:
             A variable is not set.
         """
         cloud = config_from_environment()
-        edge = os.environ.get(EDGE_VARIABLE)
+        # Never the cloud's settings with another address: its password is not the edge's to see.
+        has_edge = any(name.startswith(EDGE_PREFIX) and value for name, value in os.environ.items())
+        edge = config_from_environment(EDGE_PREFIX) if has_edge else cloud
         data = os.environ.get(DATA_VARIABLE)
         if not data:
             raise FogError(f"{DATA_VARIABLE} is not set; give it a folder that this fog's readings may fill")
-        return cls(cloud, {**cloud, "bootstrap.servers": edge} if edge else cloud, Path(data).absolute())
+        return cls(cloud, edge, Path(data).absolute())
 
 
 def load_fogs(folder: Path, name: str, fogs: Sequence[str]) -> Federation:

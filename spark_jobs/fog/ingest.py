@@ -17,6 +17,7 @@ from pyspark.sql.streaming.listener import (
 )
 from pyspark.sql.streaming.query import StreamingQuery
 
+from fogline.kafka.clients import ClientConfig
 from fogline.kafka.publish import Publisher, Record
 from fogline.kafka.topics import SENSOR_DATA_REJECTED
 from spark_jobs.fog.folder import FogFolder
@@ -25,18 +26,19 @@ from spark_jobs.fog.metrics import FogMeter
 from spark_jobs.fog.readings import ReadingJudge, Rejection
 from spark_jobs.fog.state import BatchCounts, FogState
 from spark_jobs.fog.store import ReadingStore
+from spark_jobs.kafka_options import kafka_options
 
 TRIGGER = "1 second"
 MAX_RECORDS_PER_BATCH = 50_000
 LARGE_BATCH = 5_000
 
 
-def records_of(spark: SparkSession, bootstrap_servers: str, topic: str, sensors: Sequence[str]) -> DataFrame:
+def records_of(spark: SparkSession, config: ClientConfig, topic: str, sensors: Sequence[str]) -> DataFrame:
     """Return the stream of the sensors' records: ``key``, ``value``, ``partition``, ``offset``."""
     key = functions.col("key").cast("string")
     stream = (
         spark.readStream.format("kafka")
-        .option("kafka.bootstrap.servers", bootstrap_servers)
+        .options(**kafka_options(config))
         .option("subscribe", topic)
         .option("startingOffsets", "earliest")
         .option("maxOffsetsPerTrigger", MAX_RECORDS_PER_BATCH)

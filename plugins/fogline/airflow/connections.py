@@ -90,6 +90,8 @@ def ledger_url() -> str:
         host=connection.host,
         port=connection.port,
         database=connection.schema,
+        # Such as sslmode and sslrootcert.
+        query={name: str(value) for name, value in connection.extra_dejson.items()},
     )
     return url.render_as_string(hide_password=False)
 

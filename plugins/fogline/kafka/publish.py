@@ -1,11 +1,14 @@
 """Publish records and believe nothing but delivery reports."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, Message
 
-from fogline.kafka.clients import ClientConfig, KafkaLayerError, make_producer
+from fogline.errors import FoglineError
+from fogline.kafka.access import LOOK_EVERY_S
+from fogline.kafka.clients import ClientConfig, KafkaAccessError, KafkaLayerError, make_producer
 
 
 @dataclass(frozen=True)
@@ -49,13 +52,8 @@ class Publisher:
         idempotent: bool = False,
         delivery_timeout_s: float = 60.0,
     ) -> None:
-        self._last_error = ""
         self._timeout_s = delivery_timeout_s
-        self._producer: Producer = make_producer(
-            {**config, "error_cb": self._on_error},  # type: ignore[dict-item]
-            idempotent=idempotent,
-            delivery_timeout_s=delivery_timeout_s,
-        )
+        self._producer = make_producer(config, idempotent=idempotent, delivery_timeout_s=delivery_timeout_s)
 
     def publish(self, records: Sequence[Record]) -> list[Delivered]:
         """Send records and return where each one lies, in the order given.
@@ -64,29 +62,40 @@ class Publisher:
         ------
         KafkaLayerError
             A record was not delivered; names topic, key, size and the broker's or the network's reason.
+        KafkaAccessError
+            The broker does not let this client in, or not at the topic.
         """
         delivered: list[Delivered | None] = [None] * len(records)
-        faults: list[str] = []
+        faults: list[FoglineError] = []
+        # A refusal of long ago says nothing of now.
+        self._producer.watch.refusal = None
         for number, record in enumerate(records):
             self._send(number, record, delivered, faults)
-        self._producer.flush(self._timeout_s + 5)
+        self._await_reports()
         for record, where in zip(records, delivered, strict=True):
             if where is None and not faults:
-                faults.append(self._fault(record, "no delivery report"))
+                faults.append(KafkaLayerError(self._complaint(record, "no delivery report")))
         if faults:
-            raise KafkaLayerError(faults[0])
+            raise faults[0]
         return [where for where in delivered if where is not None]
+
+    def _await_reports(self) -> None:
+        until = time.monotonic() + self._timeout_s + 5
+        while self._producer.flush(LOOK_EVERY_S) and time.monotonic() < until:
+            if self._producer.watch.refusal:
+                self._producer.purge()
+                self._producer.watch.check()
 
     def _send(
         self,
         number: int,
         record: Record,
         delivered: list[Delivered | None],
-        faults: list[str],
+        faults: list[FoglineError],
     ) -> None:
         def on_delivery(error: KafkaError | None, message: Message) -> None:
             if error is not None:
-                faults.append(self._fault(record, error.str()))
+                faults.append(self._fault(record, error))
                 return
             delivered[number] = Delivered(
                 record.topic,
@@ -112,10 +121,12 @@ class Publisher:
                 self._producer.poll(0.1)
         self._producer.poll(0)
 
-    def _fault(self, record: Record, reason: str) -> str:
-        detail = f" ({self._last_error})" if self._last_error else ""
-        n_bytes = len(record.value or b"")
-        return f"{record.topic}: record {record.key} of {n_bytes} bytes was not delivered: {reason}{detail}"
+    def _fault(self, record: Record, error: KafkaError) -> FoglineError:
+        fault = self._producer.watch.fault(record.topic, error)
+        return fault if isinstance(fault, KafkaAccessError) else KafkaLayerError(self._complaint(record, error.str()))
 
-    def _on_error(self, error: KafkaError) -> None:
-        self._last_error = error.str()
+    def _complaint(self, record: Record, reason: str) -> str:
+        last = self._producer.watch.last
+        n_bytes = len(record.value or b"")
+        detail = f" ({last})" if last else ""
+        return f"{record.topic}: record {record.key} of {n_bytes} bytes was not delivered: {reason}{detail}"

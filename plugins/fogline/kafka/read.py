@@ -5,14 +5,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
-from fogline.kafka.clients import ClientConfig, KafkaLayerError, make_consumer
+from fogline.kafka.clients import (
+    METADATA_TIMEOUT_S,
+    ClientConfig,
+    KafkaLayerError,
+    WatchedConsumer,
+    make_consumer,
+)
 
 Cursor = dict[int, int]
-
-METADATA_TIMEOUT_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -28,35 +32,40 @@ class Received:
 
 
 @contextmanager
-def open_consumer(config: ClientConfig) -> Iterator[Consumer]:
+def open_consumer(config: ClientConfig) -> Iterator[WatchedConsumer]:
     """Open a consumer, close it in the end, and turn librdkafka's exceptions into this layer's.
 
     Raises
     ------
     KafkaLayerError
         The broker does not answer or refuses; names it and the reason.
+    KafkaAccessError
+        The broker does not let this client in.
     """
     consumer = make_consumer(config)
     try:
         yield consumer
     except KafkaException as error:
         servers = config.get("bootstrap.servers", "?")
-        raise KafkaLayerError(f"Kafka at {servers}: {error.args[0].str()}; is the broker up?") from error
+        fault = consumer.watch.fault(f"Kafka at {servers}", error.args[0])
+        if isinstance(fault, KafkaLayerError):
+            fault = KafkaLayerError(f"{fault}; is the broker up?")
+        raise fault from error
     finally:
         consumer.close()
 
 
-def received(message: Message) -> Received:
+def received(consumer: WatchedConsumer, message: Message) -> Received:
     """Convert a consumer's message.
 
     Raises
     ------
-    KafkaLayerError
+    KafkaLayerError, KafkaAccessError
         The message is an error event.
     """
-    fault = message.error()
-    if fault is not None:
-        raise KafkaLayerError(f"{message.topic()}[{message.partition()}]: {fault.str()}")
+    error = message.error()
+    if error is not None:
+        raise consumer.watch.fault(f"{message.topic()}[{message.partition()}]", error)
     key = message.key()
     text = key.decode(errors="replace") if isinstance(key, bytes) else key or ""
     value = message.value()
@@ -70,17 +79,22 @@ def received(message: Message) -> Received:
     )
 
 
-def partitions_of(consumer: Consumer, topic: str) -> list[int]:
+def partitions_of(consumer: WatchedConsumer, topic: str) -> list[int]:
     """Return a topic's partitions.
 
     Raises
     ------
     KafkaLayerError
         There is no such topic.
+    KafkaAccessError
+        This client may not see it.
     """
     described = consumer.list_topics(topic, timeout=METADATA_TIMEOUT_S).topics[topic]
     if described.error is not None:
-        raise KafkaLayerError(f"topic {topic}: {described.error.str()}; start-up creates it, run it again")
+        fault = consumer.watch.fault(f"topic {topic}", described.error)
+        if isinstance(fault, KafkaLayerError):
+            fault = KafkaLayerError(f"{fault}; python -m fogline.kafka.topics creates it")
+        raise fault
     return sorted(described.partitions)
 
 
@@ -111,7 +125,7 @@ def read_exact(
         while len(found) < len(wanted):
             # Never more than is missing: librdkafka waits for the whole number until the time is over.
             for message in consumer.consume(min(500, len(wanted) - len(found)), 0.1):
-                record = received(message)
+                record = received(consumer, message)
                 if (record.partition, record.offset) in wanted:
                     found[record.partition, record.offset] = record
             if time.monotonic() > deadline:
@@ -126,7 +140,7 @@ def read_exact(
 class TailReader:
     """Follows a topic from a cursor: every record once per reader, whatever other readers do."""
 
-    def __init__(self, consumer: Consumer, topic: str, cursor: Mapping[int, int]) -> None:
+    def __init__(self, consumer: WatchedConsumer, topic: str, cursor: Mapping[int, int]) -> None:
         self.topic = topic
         self.n_expired = 0
         self._consumer = consumer
@@ -139,7 +153,7 @@ class TailReader:
         messages = self._consumer.consume(1, timeout_s)
         if messages:
             messages += self._consumer.consume(1000, 0)
-        records = [received(message) for message in messages]
+        records = [received(self._consumer, message) for message in messages]
         for record in records:
             self.cursor[record.partition] = record.offset + 1
         return records
@@ -165,7 +179,7 @@ def _awaits_leader(error: BaseException) -> bool:
     wait=wait_fixed(0.1),
     reraise=True,
 )
-def _watermarks(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
+def _watermarks(consumer: WatchedConsumer, topic: str, partition: int) -> tuple[int, int]:
     marks = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=METADATA_TIMEOUT_S)
     if marks is None:
         raise KafkaLayerError(f"{topic}[{partition}]: its offsets can't be read within {METADATA_TIMEOUT_S:g} s")

@@ -35,12 +35,13 @@ ZEROS = np.zeros(2, np.float32)
 class Farm:
     """A federation on a broker, from the cloud's and the sensors' side."""
 
-    def __init__(self, bootstrap_servers: str, own: Federation, topic: str) -> None:
+    def __init__(
+        self, bootstrap_servers: str, own: Federation, topic: str, config: Mapping[str, str] | None = None
+    ) -> None:
         self.bootstrap_servers, self.own, self.topic = bootstrap_servers, own, topic
-        self._config = {"bootstrap.servers": bootstrap_servers}
+        self._config = config or {"bootstrap.servers": bootstrap_servers}
         self._publisher = Publisher(self._config)
         self._updates_from = end_of(self._config, MODEL_UPDATES)
-        self._rejected_from = end_of(self._config, SENSOR_DATA_REJECTED)
 
     def send(self, values: Iterable[tuple[str, bytes | None]]) -> None:
         """Send records by key."""
@@ -76,7 +77,7 @@ class Farm:
         """Wait for so many quarantined records of this farm; return their bytes and headers."""
         found: list[tuple[bytes | None, dict[str, str]]] = []
         with open_consumer(self._config) as consumer:
-            reader = TailReader(consumer, SENSOR_DATA_REJECTED, self._rejected_from)
+            reader = TailReader(consumer, SENSOR_DATA_REJECTED, {})
             consumer.assign(consumer.assignment())
             until = time.monotonic() + DEADLINE_S
             while len(found) < n_records and time.monotonic() < until:

@@ -1,7 +1,6 @@
 """Aggregate a round's updates on Spark: by spark-submit, or on a warm Spark Connect server."""
 
-import os
-from pathlib import Path
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.apache.spark.hooks.spark_connect import SparkConnectHook
@@ -13,9 +12,8 @@ from fogline.airflow.failures import airflow_failures
 from fogline.airflow.lineage import CANDIDATE, MODEL
 from fogline.airflow.operators.task import FederationOperator, FederationTask, log_lines, run_id_of
 from fogline.airflow.pages.link import CandidateLink, RoundPageLink
-from fogline.artifacts import STORE_VARIABLE
+from fogline.airflow.submission import ROOT, SubmissionError, environment_of, prepared
 from fogline.federation.settings import Federation
-from fogline.kafka.clients import BOOTSTRAP_VARIABLE
 from fogline.kafka.topics import MODEL_WEIGHTS
 from fogline.ledger.verdicts import verdict_rows
 from fogline.messages.seal import Result, Seal
@@ -29,8 +27,7 @@ if TYPE_CHECKING:
     from airflow.sdk.types import Logger
     from pyspark.sql import SparkSession as ClassicSession
 
-JOB = Path(__file__).parents[4] / "spark_jobs" / "aggregate_round.py"
-ROOT = JOB.parents[1]
+JOB = ROOT / "spark_jobs" / "aggregate_round.py"
 
 
 class AggregatesRound(FederationTask):
@@ -67,7 +64,10 @@ class AggregateBySparkSubmit(AggregatesRound, SparkSubmitOperator):
     operator_extra_links = (RoundPageLink(), CandidateLink())
 
     def __init__(self, *, federation_file: str, **kwargs: Any) -> None:
-        super().__init__(application=str(JOB), conn_id=SPARK, name="aggregate_round", doc_md=self.said(), **kwargs)
+        # A job tried again compares with its earlier result, so it need not be found again on the cluster.
+        super().__init__(
+            application=str(JOB), conn_id=SPARK, name="aggregate_round", durable=False, doc_md=self.said(), **kwargs
+        )
         self.federation_file = federation_file
 
     def execute(self, context: Any) -> None:
@@ -77,15 +77,33 @@ class AggregateBySparkSubmit(AggregatesRound, SparkSubmitOperator):
             require_connection(SPARK)
             services = open_services()
             seal = self.sealed(services, context)
-        self.application_args = ["--plan", seal.plan.plan_id]
-        self.env_vars = {
-            BOOTSTRAP_VARIABLE: services.kafka["bootstrap.servers"],
-            STORE_VARIABLE: services.store.url,
-            "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "plugins"), os.environ.get("PYTHONPATH", "")]),
-        }
-        super().execute(context)
+        self.submit(services, seal.plan.plan_id, context)
         with airflow_failures():
             self.finish(services, seal, context, self.log)
+
+    def submit(self, services: Services, plan_id: str, context: Any) -> None:
+        """Run the job for a plan and return when it has ended."""
+        self.application_args = ["--plan", plan_id]
+        with airflow_failures():
+            master, deploy_mode = self._cluster()
+        with ExitStack() as stack:
+            with airflow_failures():
+                submission = stack.enter_context(prepared(services, master, deploy_mode))
+            self.env_vars, self.py_files, self.files = submission.env_vars, submission.py_files, submission.files
+            stack.enter_context(environment_of(submission))
+            super().execute(context)
+
+    def _cluster(self) -> tuple[str, str | None]:
+        try:
+            where = self._get_hook()._connection
+        except NameError:
+            # What the provider comes to where the other provider, which has the Kubernetes client, is not installed.
+            raise SubmissionError(
+                f"connection {SPARK}: for k8s:// install apache-airflow-providers-cncf-kubernetes"
+            ) from None
+        except ValueError as error:
+            raise SubmissionError(f"connection {SPARK}: {error}") from None
+        return where["master"], where["deploy_mode"]
 
 
 class AggregateOnSparkConnect(AggregatesRound, FederationOperator):
