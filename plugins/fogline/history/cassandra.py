@@ -6,7 +6,6 @@ one wins, and a killed one leaves chunks that nobody sees and the next one write
 
 import datetime as dt
 import re
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +35,7 @@ from fogline.history.address import HistoryAddress
 from fogline.history.base import History
 from fogline.history.entry import FogScore, HistoryEntry, Move
 from fogline.history.errors import HistoryAddressError, HistoryDown, HistoryError, HistoryRefused, WeightsDamaged
+from fogline.history.tls import tls_context
 from fogline.versions import Version
 
 SCHEMA = Path(__file__).with_name("schema.cql")
@@ -65,7 +65,7 @@ class CassandraHistory(History):
         self._cluster = Cluster(
             [(host, port or 9042) for host, port in address.hosts],
             auth_provider=PlainTextAuthProvider(address.login, address.password) if address.login else None,
-            ssl_context=_tls(address),
+            ssl_context=tls_context(address),
             connect_timeout=CONNECT_TIMEOUT_S,
             control_connection_timeout=CONNECT_TIMEOUT_S,
             execution_profiles={EXEC_PROFILE_DEFAULT: _profile(address)},
@@ -225,19 +225,6 @@ def _profile(address: HistoryAddress) -> ExecutionProfile:
         request_timeout=REQUEST_TIMEOUT_S,
         row_factory=dict_factory,
     )
-
-
-def _tls(address: HistoryAddress) -> ssl.SSLContext | None:
-    options = address.options
-    if not address.flag("tls"):
-        return None
-    try:
-        context = ssl.create_default_context(cafile=options.get("tlsCAFile"))
-        if "tlsCertificateKeyFile" in options:
-            context.load_cert_chain(options["tlsCertificateKeyFile"])
-    except OSError as error:
-        raise HistoryAddressError(f"{address.source}: its certificates can't be read: {error}") from error
-    return context
 
 
 def _entry(row: dict[str, Any]) -> HistoryEntry:
