@@ -1,6 +1,5 @@
 """A federation's page on the real Postgres: what it shows and to whom, and that what a fog says can only be read."""
 
-import asyncio
 import base64
 import hashlib
 import re
@@ -9,7 +8,6 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 
-import httpx
 import pytest
 from fastapi import FastAPI
 
@@ -25,6 +23,7 @@ from fogline.rounds.judge import Judgement, Verdict
 from tests.support.databases import new_database
 from tests.support.federations import small_federation
 from tests.support.ledgers import REJECTED, Chronicle
+from tests.support.pages import get
 
 SCRIPT = "<script>alert('fog')</script>"
 PAGE = "/federations/small"
@@ -97,14 +96,6 @@ def app(ledger: Ledger, rights: RightsStandIn) -> FastAPI:
         rights_of_user: lambda: rights,
     }
     return app
-
-
-def get(app: FastAPI, path: str) -> httpx.Response:
-    async def ask() -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://airflow") as client:
-            return await client.get(path)
-
-    return asyncio.run(ask())
 
 
 def words(html: str) -> str:

@@ -1,11 +1,9 @@
 """A round's page: what it says, and that nothing a fog says can do more than be read."""
 
-import asyncio
 import datetime as dt
 from pathlib import Path
 from urllib.parse import quote
 
-import httpx
 import pytest
 from fastapi import FastAPI
 
@@ -22,6 +20,7 @@ from fogline.ledger.schema import AnswerRow, ResultRow
 from fogline.messages.plan import ModelReference
 from fogline.messages.seal import Candidate, Result
 from tests.support.federations import small_federation
+from tests.support.pages import get
 from tests.support.plans import some_weights, train_plan, update
 
 SCRIPT = "<script>alert('fog')</script>"
@@ -61,14 +60,6 @@ def app(ledger: Ledger) -> FastAPI:
         tasks_of_round: lambda: [TaskOfRun("collect_weights", "failed")],
     }
     return app
-
-
-def get(app: FastAPI, path: str) -> httpx.Response:
-    async def ask() -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://airflow") as client:
-            return await client.get(path)
-
-    return asyncio.run(ask())
 
 
 def test_the_page_tells_a_failed_round_by_every_member(app: FastAPI) -> None:
