@@ -25,6 +25,7 @@ ENV PYTHONPATH=/opt/fogline:/opt/fogline/plugins \
     SPARK_LOCAL_DIRS=/tmp \
     AIRFLOW_HOME=/opt/fogline/etc/airflow \
     AIRFLOW__LOGGING__BASE_LOG_FOLDER=/var/lib/fogline/airflow-logs \
+    AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY=/var/lib/fogline/airflow-logs/dag_processor \
     FOGLINE_HOME=/var/lib/fogline \
     FOGLINE_TOOLS=/opt/fogline/tools \
     FOGLINE_CACHE=/var/lib/fogline/cache \
