@@ -82,7 +82,7 @@ class Proof:
     def demo(self) -> None:
         """Run the demo's rounds."""
         with timed(f"demo of {self.n_rounds} rounds"):
-            self.compose("--profile", "demo", "up", "--detach", "--no-build", "demo")
+            self.compose("--profile", "demo", "up", "--detach", "--no-build", "--no-recreate", "demo")
             wait_until(lambda: self._exited("demo") is not None, what="the demo", deadline_s=DEMO_DEADLINE_S, every_s=1)
         console.print(self.podman.run("logs", f"{PROJECT}-demo-1"))
         if self._exited("demo") != 0:
