@@ -1,11 +1,12 @@
 """The session's one real stack, started in the pieces that tests ask for; unit tests start nothing."""
 
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
 
-from fogline.stack.ports import free_ports
+from fogline.stack import ports
 from fogline.stack.settings import HOST, Settings
 from fogline.stack.stack import Stack
 from tests.support.cassandra import LOGIN, PASSWORD, Cassandra
@@ -13,13 +14,23 @@ from tests.support.crashes import Armory, armed_environment
 from tests.support.mongo import Mongo
 from tests.support.stacks import JANUARY_READINGS, fresh_stack, january_federation
 
+N_LANES = 2
 # It tells each closed connection, also after pytest has closed the log.
 logging.getLogger("py4j").setLevel(logging.WARNING)
 
 
+def pytest_configure() -> None:
+    """Give each of two lanes ports of its own: both choose at random, and bind what they chose much later."""
+    if lane := os.environ.get("PYTEST_XDIST_WORKER"):
+        ports.CLIENT_FREE_PORTS = ports.CLIENT_FREE_PORTS[int(lane.removeprefix("gw")) :: N_LANES]
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put tests that change what the others start from behind them."""
+    """Put tests that change what the others start from behind them, and those on the whole stack in a lane."""
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+    for item in items:
+        is_on_stack = {"session_stack", "stack"} <= set(getattr(item, "fixturenames", ()))
+        item.add_marker(pytest.mark.xdist_group("on the stack" if is_on_stack else "others"))
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +44,7 @@ def armory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Armory]:
 def statsd_port() -> Iterator[int]:
     """Where the session's Airflow sends its metrics, heard or not."""
     with pytest.MonkeyPatch.context() as patch:
-        (port,) = free_ports(1)
+        (port,) = ports.free_ports(1)
         settings = {"ON": True, "HOST": HOST, "PORT": port, "INFLUXDB_ENABLED": True}
         for name, value in settings.items():
             patch.setenv(f"AIRFLOW__METRICS__STATSD_{name}", str(value))

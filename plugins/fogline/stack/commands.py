@@ -18,6 +18,8 @@ from fogline.stack.programs import addresses
 from fogline.stack.settings import Settings
 from fogline.stack.stack import Stack
 
+# The tests on the whole stack mostly wait; the others run beside them.
+IN_TWO_LANES = ("--numprocesses=2", "--dist=loadgroup")
 CHECKS = (
     ["ruff", "check", "."],
     ["ruff", "format", "--check", "."],
@@ -141,7 +143,7 @@ def test(arguments: tuple[str, ...]) -> None:
     spark.prepare()
     environment = os.environ | spark.environment(Path(sys.executable))
     failed = []
-    for check in (*CHECKS, ["pytest", *arguments]):
+    for check in (*CHECKS, ["pytest", *(arguments or IN_TWO_LANES)]):
         click.echo(f"== {' '.join(check)}")
         if subprocess.run([sys.executable, "-m", *check], env=environment).returncode:
             failed.append(check[0])
