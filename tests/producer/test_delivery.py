@@ -34,6 +34,9 @@ class HeldBack:
     def purge(self) -> None:
         pass
 
+    def __len__(self) -> int:
+        return 3
+
 
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> HeldBack:
@@ -77,6 +80,26 @@ def test_a_later_chunk_acknowledged_first_does_not_move_the_position(
     first_b(None, None)
     delivery.settle(2)
     assert stored == [2, 4]
+
+
+def test_what_kafka_acknowledged_and_what_it_refused_is_counted(
+    client: HeldBack, delivery: Delivery, metrics: ProducerMetrics
+) -> None:
+    def counted(name: str) -> float | None:
+        return metrics.registry.get_sample_value(f"fogline_producer_{name}")
+
+    delivery.send(MESSAGES, Position(1_000_000, 2, 2))
+    delivery.send(MESSAGES, Position(2_000_000, 2, 4))
+    for report in client.reports[:2]:
+        report(None, None)
+    client.reports[2](KafkaError(KafkaError.MSG_SIZE_TOO_LARGE), None)
+    with pytest.raises(ProducerError):
+        delivery.settle()
+    assert counted("readings_delivered_total") == 2
+    assert counted("delivered_bytes_total") == 6
+    assert counted("newest_reading_timestamp_seconds") == 1
+    assert counted("delivery_errors_total") == 1
+    assert counted("queued_readings") == 3
 
 
 def test_sending_waits_while_too_much_is_in_flight(client: HeldBack, delivery: Delivery, stored: list[int]) -> None:

@@ -6,17 +6,34 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from fogline.metrics import PORT_VARIABLE
 from fogline.stack.commands import main
 from fogline.stack.credentials import kept
 from fogline.stack.errors import StackError
 from fogline.stack.ports import free_ports, require_free
 from fogline.stack.settings import HOST, MAX_SOCKET_PATH, Settings
+from fogline.stack.stack import Stack
 
 
 def test_a_variable_changes_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOGLINE_KAFKA_PORT", "30001")
     assert Settings().ports["FOGLINE_KAFKA_PORT"] == 30001
     assert Settings().bootstrap_servers == "127.0.0.1:30001"
+
+
+def test_metrics_have_a_port_only_when_asked_and_each_application_one_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, session_stack: Stack
+) -> None:
+    assert not any("METRICS" in variable for variable in Settings().ports)
+    monkeypatch.setenv("FOGLINE_FOG_METRICS_PORT", "9109")
+    monkeypatch.setenv("FOGLINE_PRODUCER_METRICS_PORT", "9113")
+    assert Settings().ports["FOGLINE_PRODUCER_METRICS_PORT"] == 9113
+    fog, producer = session_stack.settings.fog_metrics_port, session_stack.settings.producer_metrics_port
+    assert fog is not None and producer is not None
+    served = {one.name: one.environment for one in session_stack.parts.programs(separate=True) if one.environment}
+    ports = {f"fog-{number}": fog + number - 1 for number in range(1, 5)} | {"producer": producer}
+    assert served == {name: {PORT_VARIABLE: str(port)} for name, port in ports.items()}
+    assert session_stack.environment()[PORT_VARIABLE] == ""
 
 
 def test_a_wrong_value_is_named_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -53,6 +54,15 @@ def test_a_finished_program_is_done_and_not_started_again(supervised: Callable[.
     supervisor.require_alive("replay")
     assert not supervisor.start_program("replay")
     assert supervisor.log("replay").read_text() == "all sent\n"
+
+
+def test_a_program_has_variables_of_its_own_over_the_stacks(supervised: Callable[..., Supervisor]) -> None:
+    tell = "import os; print(os.environ.get('FOGLINE_METRICS_PORT'))"
+    told = replace(program("told", tell, settle_s=0), environment={"FOGLINE_METRICS_PORT": "9109"})
+    supervisor = supervised(told, program("untold", tell, settle_s=0))
+    for name, says in (("told", "9109"), ("untold", "None")):
+        wait_until(lambda name=name: supervisor.state(name).ended_well, what=name, deadline_s=20)
+        assert supervisor.log(name).read_text() == f"{says}\n"
 
 
 def test_a_program_that_can_t_start_is_reported_with_its_log(supervised: Callable[..., Supervisor]) -> None:

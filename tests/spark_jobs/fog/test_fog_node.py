@@ -7,11 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
+from fogline.messages.answer import Answer
+from fogline.metrics import ADDRESS_VARIABLE, PORT_VARIABLE
+from fogline.stack.ports import free_ports
 from tests.spark_jobs.fog import made
 from tests.spark_jobs.fog.conftest import REPOSITORY
-from tests.spark_jobs.fog.made import line, readings, span
+from tests.spark_jobs.fog.made import DAY, at, line, readings, span
 from tests.spark_jobs.fog.process import Farm, FogProcess, expected_digest, to_train
+from tests.support.prometheus import scraped_text
 
 StartFog = Callable[..., FogProcess]
 SOUND = b'{"sensor_id": "s1", "event_time": "2024-01-01T00:30:00Z", "x": 1, "y": 3}'
@@ -28,6 +33,41 @@ BAD = {
 }
 
 
+QUARANTINED = {
+    "no_value": 1,
+    "not_json": 2,
+    "wrong_type": 2,
+    "not_finite": 1,
+    "out_of_range": 1,
+    "bad_time": 1,
+    "implausible_time": 1,
+    "other_key": 1,
+}
+
+
+def require_counted(text: str, answer: Answer) -> None:
+    """Check what a fog serves once it has kept 240 readings and sent its first answer."""
+    families = text_string_to_metric_families(text)
+    samples = [(one.name, one.labels, one.value) for family in families for one in family.samples]
+
+    def by(label: str, name: str) -> dict[str, float]:
+        return {labels[label]: n for found, labels, n in samples if found == f"fogline_fog_{name}" and n}
+
+    def of_fog(name: str) -> float:
+        return by("fog", name).get("fog-a", 0)
+
+    assert by("reason", "records_quarantined_total") == QUARANTINED
+    assert of_fog("readings_kept_total") == 240
+    assert of_fog("newest_reading_timestamp_seconds") == (at(5) - DAY / 24).timestamp()
+    assert of_fog("slowest_sensor_timestamp_seconds") == (at(5) - DAY / 24).timestamp()
+    assert of_fog("store_files") >= 5 and of_fog("store_bytes") > 0
+    assert of_fog("training_seconds_count") == 1
+    assert by("kind", "plans_answered_total") == {"update": 1}
+    assert by("reason", "plans_declined_total") == {}
+    assert by("content", "sent_bytes_total") == {"weights": 8, "manifest": len(answer.to_bytes())}
+    assert [n for name, _, n in samples if name == "fogline_fog_model_received_bytes_total"] == [8]
+
+
 def test_it_keeps_sound_readings_quarantines_the_rest_and_answers(
     make_farm: Callable[..., Farm], start_fog: StartFog, tmp_path: Path
 ) -> None:
@@ -35,7 +75,8 @@ def test_it_keeps_sound_readings_quarantines_the_rest_and_answers(
     farm.send(("s1", value) for value in BAD)
     farm.send([("s1", None), ("stranger", SOUND)])
     farm.send_readings(line(farm.own, "s1", 0, 5), line(farm.own, "s3", 0, 5))
-    fog = start_fog(farm)
+    (port,) = free_ports(1)
+    fog = start_fog(farm, **{PORT_VARIABLE: str(port), ADDRESS_VARIABLE: "127.0.0.1"})
     plan = to_train(farm)
     farm.announce(plan)
     answer = farm.answer_to(plan)
@@ -48,6 +89,8 @@ def test_it_keeps_sound_readings_quarantines_the_rest_and_answers(
     assert [headers["field"] for _, headers in rejected] == [*BAD.values(), ""]
     assert [headers["offset"] for _, headers in rejected] == [str(offset) for offset in range(len(BAD) + 1)]
     assert all(headers["reason"] for _, headers in rejected)
+    fog.wait_for("update from 96 rows")
+    require_counted(scraped_text(port), answer)
     fog.terminate()
     assert "Traceback" not in fog.said()
 
