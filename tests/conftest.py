@@ -25,6 +25,7 @@ def pytest_configure() -> None:
         ports.CLIENT_FREE_PORTS = ports.CLIENT_FREE_PORTS[int(lane.removeprefix("gw")) :: N_LANES]
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put tests that change what the others start from behind them, and those on the whole stack in a lane."""
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
