@@ -21,17 +21,17 @@ logging.getLogger("py4j").setLevel(logging.WARNING)
 
 def pytest_configure() -> None:
     """Give each of two lanes ports of its own: both choose at random, and bind what they chose much later."""
-    if lane := os.environ.get("PYTEST_XDIST_WORKER"):
-        ports.CLIENT_FREE_PORTS = ports.CLIENT_FREE_PORTS[int(lane.removeprefix("gw")) :: N_LANES]
+    if lane := os.environ.get("FOGLINE_TEST_LANE"):
+        ports.CLIENT_FREE_PORTS = ports.CLIENT_FREE_PORTS[int(lane) :: N_LANES]
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put tests that change what the others start from behind them, and those on the whole stack in a lane."""
+    """Put tests that change what the others start from behind them, and mark those on the session's whole stack."""
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
     for item in items:
-        is_on_stack = {"session_stack", "stack"} <= set(getattr(item, "fixturenames", ()))
-        item.add_marker(pytest.mark.xdist_group("on the stack" if is_on_stack else "others"))
+        if {"session_stack", "stack"} <= set(getattr(item, "fixturenames", ())):
+            item.add_marker("on_the_stack")
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,10 @@
 """The command line ``./fogline``."""
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,8 +20,8 @@ from fogline.stack.programs import addresses
 from fogline.stack.settings import Settings
 from fogline.stack.stack import Stack
 
-# The tests on the whole stack mostly wait; the others run beside them.
-IN_TWO_LANES = ("--numprocesses=2", "--dist=loadgroup")
+# The tests on the whole stack mostly wait, so all others run beside them.
+LANES = ("on_the_stack", "not on_the_stack")
 CHECKS = (
     ["ruff", "check", "."],
     ["ruff", "format", "--check", "."],
@@ -143,12 +145,30 @@ def test(arguments: tuple[str, ...]) -> None:
     spark.prepare()
     environment = os.environ | spark.environment(Path(sys.executable))
     failed = []
-    for check in (*CHECKS, ["pytest", *(arguments or IN_TWO_LANES)]):
+    for check in (*CHECKS, *([["pytest", *arguments]] if arguments else [])):
         click.echo(f"== {' '.join(check)}")
         if subprocess.run([sys.executable, "-m", *check], env=environment).returncode:
             failed.append(check[0])
+    if not arguments and not _passed_in_two_lanes(environment):
+        failed.append("pytest")
     if failed:
         raise click.ClickException(f"failed: {', '.join(failed)}")
+
+
+def _passed_in_two_lanes(environment: dict[str, str]) -> bool:
+    """Run all tests, and show one lane's output after the other's."""
+    first, beside = [[sys.executable, "-m", "pytest", "-m", lane] for lane in LANES]
+    with tempfile.TemporaryFile() as output:
+        click.echo(f"== pytest, in two lanes: {' and '.join(LANES)}")
+        other = subprocess.Popen(
+            beside, env=environment | {"FOGLINE_TEST_LANE": "1"}, stdout=output, stderr=subprocess.STDOUT
+        )
+        own = subprocess.run(first, env=environment | {"FOGLINE_TEST_LANE": "0"}).returncode
+        others = other.wait()
+        output.seek(0)
+        shutil.copyfileobj(output, sys.stdout.buffer)
+        sys.stdout.flush()
+    return not (own or others)
 
 
 def replace_process(command: list[str], environment: dict[str, str] | None = None) -> NoReturn:
