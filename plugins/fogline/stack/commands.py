@@ -20,8 +20,8 @@ from fogline.stack.programs import addresses
 from fogline.stack.settings import Settings
 from fogline.stack.stack import Stack
 
-# The tests on the whole stack mostly wait, so all others run beside them.
-LANES = ("on_the_stack", "not on_the_stack")
+# Most tests on the whole stack mostly wait, so the others run beside them.
+LANES = ("long_lane", "not long_lane")
 CHECKS = (
     ["ruff", "check", "."],
     ["ruff", "format", "--check", "."],
