@@ -88,7 +88,8 @@ class Guards(importlib.abc.MetaPathFinder):
 
             def load_and_guard(module):
                 load(module)
-                for where, point in points:
+                # The loader of a zip file is one for all its modules.
+                for where, point in points if module.__name__ == name else ():
                     guard(module, where, point)
 
             spec.loader.exec_module = load_and_guard
