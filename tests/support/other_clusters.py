@@ -83,6 +83,10 @@ class ZooKeeperKafka(Kafka):
             return b"".join(iter(functools.partial(connection.recv, 65536), b"")).decode()
 
 
+# A cluster knows nothing of this machine's stack, nor of its Spark's configuration and log level.
+INHERITED_NOT = ("FOGLINE", "PYTHONPATH", "SPARK")
+
+
 class StandaloneSpark:
     """A master and one worker that knows nothing of Fogline and works in a folder of its own.
 
@@ -133,7 +137,7 @@ class StandaloneSpark:
         return [str(spark_home() / "bin" / "spark-class"), *arguments]
 
     def _env(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("FOGLINE", "PYTHONPATH"))}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(INHERITED_NOT)}
         own = {"JAVA_HOME": str(self._java.home), "SPARK_HOME": str(spark_home()), "SPARK_LOCAL_IP": HOST}
         return {**kept, **own, "SPARK_DAEMON_MEMORY": "256m", "SPARK_DAEMON_JAVA_OPTS": "-XX:+UseSerialGC"}
 
