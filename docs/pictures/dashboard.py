@@ -19,19 +19,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 
+from tests.support.prometheus import DASHBOARDS, filled_in
+
 HERE = Path(__file__).parent
-DASHBOARD = HERE.parents[1] / "deploy" / "grafana" / "dashboards" / "federation.json"
+DASHBOARD = DASHBOARDS / "federation.json"
+RATE_INTERVAL = "60s"
 DRAWN = {"timeseries", "stat"}
 N_POINTS = 200
 MOST_IN_LEGEND = 8
 INCHES_PER_COLUMN, INCHES_PER_ROW = 0.75, 0.34
-
-
-def asked(expression: str) -> str:
-    """Return an expression as Grafana sends it when everything is chosen."""
-    for variable in ("federation", "branch", "fog"):
-        expression = expression.replace(f"${variable}", ".*")
-    return expression.replace("$__rate_interval", "60s")
 
 
 def series_of(
@@ -40,7 +36,9 @@ def series_of(
     """Return the lines of one query over the last ``span_s`` seconds, by their legend."""
     end = dt.datetime.now(dt.UTC).timestamp()
     window = {"start": end - span_s, "end": end, "step": max(span_s / N_POINTS, 1)}
-    answer = client.get("/api/v1/query_range", params={"query": asked(target["expr"]), **window}).raise_for_status()
+    answer = client.get(
+        "/api/v1/query_range", params={"query": filled_in(target["expr"], RATE_INTERVAL), **window}
+    ).raise_for_status()
     found = []
     for one in answer.json()["data"]["result"]:
         points = [(moment, float(value)) for moment, value in one["values"]]

@@ -95,14 +95,14 @@ class Proof:
 
     def run_in(self, service: str, program: str) -> str:
         """Run a Python program in a service's container and return what it prints."""
-        settings = dict(re.findall(r"^(\w+)=(.*)$", (self.work / ".env").read_text(), flags=re.MULTILINE))
+        settings = self._settings()
         login = f"{settings['POSTGRES_USER']}:{settings['POSTGRES_PASSWORD']}"
         ledger = f"FOGLINE_LEDGER_URL=postgresql+psycopg2://{login}@postgres:5432/fogline"
         return self.podman.run("exec", "--env", ledger, f"{PROJECT}-{service}-1", "python", "-c", program)
 
     def airflow(self) -> AirflowApi:
         """Return Airflow's API as the user of .env."""
-        settings = dict(re.findall(r"^(\w+)=(.*)$", (self.work / ".env").read_text(), flags=re.MULTILINE))
+        settings = self._settings()
         url = f"http://127.0.0.1:{self.ports['AIRFLOW']}"
         return AirflowApi(url, settings["FOGLINE_AIRFLOW_USER"], settings["FOGLINE_AIRFLOW_PASSWORD"])
 
@@ -110,6 +110,9 @@ class Proof:
         label = f"label=com.docker.compose.project={PROJECT}"
         names = self.podman.run("ps", "--all", "--filter", label, "--format", "{{.Names}}").split()
         return {name.removeprefix(f"{PROJECT}-").removesuffix("-1"): self.podman.inspect(name) for name in names}
+
+    def _settings(self) -> dict[str, str]:
+        return dict(re.findall(r"^(\w+)=(.*)$", (self.work / ".env").read_text(), flags=re.MULTILINE))
 
     def _exited(self, service: str) -> int | None:
         state = self.podman.inspect(f"{PROJECT}-{service}-1")["State"]

@@ -5,6 +5,8 @@ triggerer for a late one.
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +14,7 @@ import httpx
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from fogline.airflow.connections import ConnectionMissing, ledger_url, missing
+from fogline.airflow.connections import ledger_url, missing
 from fogline.airflow.pages.addresses import run_in_browser
 from fogline.dag_ids import ROUND, dag_id
 from fogline.errors import FoglineError
@@ -36,20 +38,16 @@ class FailedRound:
         run_id = context["run_id"]
         why = self._recorded(run_id) or f"Airflow says: {context.get('reason')}"
         message = _message(self.federation, self.branch, run_id, "failed", f"failed: {why}")
-        try:
+        with _faults_in_one_line(run_id, self.connection_id):
             connection = BaseHook.get_connection(self.connection_id)
             httpx.post(timeout=POST_TIMEOUT_S, json=message, **address_of(connection)).raise_for_status()
-        except AirflowNotFoundException:
-            LOG.error("%s", missing(self.connection_id))
-        except httpx.HTTPError as error:
-            LOG.error("The alert of %s could not be posted: %s", run_id, error)
 
     def _recorded(self, run_id: str) -> str | None:
         try:
             with Ledger(ledger_url()).transaction() as session:
                 row = round_of_run(session, self.federation, self.branch, run_id)
                 return row.reason if row else None
-        except (ConnectionMissing, FoglineError) as error:
+        except FoglineError as error:
             return str(error)
 
 
@@ -59,10 +57,16 @@ async def tell_of_late_round(
     """Post that a run is not over though it should be."""
     run_id = context["dag_run"]["dag_run_id"]
     message = _message(federation, branch, run_id, "late", f"is not over {late_after_s:g} s after it was queued")
-    try:
+    with _faults_in_one_line(run_id, connection_id):
         connection = await BaseHook.aget_connection(connection_id)
         async with httpx.AsyncClient(timeout=POST_TIMEOUT_S) as client:
             (await client.post(json=message, **address_of(connection))).raise_for_status()
+
+
+@contextmanager
+def _faults_in_one_line(run_id: str, connection_id: str) -> Iterator[None]:
+    try:
+        yield
     except AirflowNotFoundException:
         LOG.error("%s", missing(connection_id))
     except httpx.HTTPError as error:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, defer
 
 from fogline.federation.settings import Specification
 from fogline.ledger.history import sums_by_fog
+from fogline.ledger.plans import ANY_BRANCH, training_purpose
 from fogline.ledger.schema import HeadMove, ModelRow, PlanRow
 from fogline.messages.plan import Plan
 from fogline.rounds.gate import error_of
@@ -168,7 +169,7 @@ def _main_first(branch: str) -> tuple[bool, str]:
 
 def _newest_specifications(session: Session, federation: str, branches: Collection[str]) -> list[Specification]:
     is_asked = (PlanRow.federation == federation, PlanRow.branch.in_(branches))
-    is_training = (PlanRow.purpose.like("round/%/train"), PlanRow.body.is_not(None))
+    is_training = (PlanRow.purpose.like(training_purpose(ANY_BRANCH)), PlanRow.body.is_not(None))
     numbers = select(func.max(PlanRow.number)).where(*is_asked, *is_training).group_by(PlanRow.branch)
     rows = session.execute(select(PlanRow.branch, PlanRow.body).where(PlanRow.number.in_(numbers)))
     bodies = [body for _, body in sorted(rows, key=lambda row: _main_first(row.branch)) if body]

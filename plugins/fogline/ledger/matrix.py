@@ -69,7 +69,12 @@ class Matrix:
     @property
     def n_pages(self) -> int:
         """The number of pages; one at least."""
-        return max(1, -(-self.n_rounds // N_ROUNDS_A_PAGE))
+        return n_pages(self.n_rounds)
+
+
+def n_pages(n_rounds: int) -> int:
+    """Return how many pages some rounds take; one at least."""
+    return max(1, -(-n_rounds // N_ROUNDS_A_PAGE))
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,7 @@ def round_matrix(session: Session, federation: str, branch: str, fogs: Sequence[
     """
     mine = (Round.federation == federation, Round.branch == branch)
     n_rounds = session.scalar(select(func.count()).select_from(Round).where(*mine)) or 0
-    page = max(1, min(page, -(-n_rounds // N_ROUNDS_A_PAGE)))
+    page = min(page, n_pages(n_rounds))
     query = select(Round).where(*mine).order_by(Round.opened_at.desc(), Round.id.desc())
     rounds = list(session.scalars(query.offset((page - 1) * N_ROUNDS_A_PAGE).limit(N_ROUNDS_A_PAGE)))
     runs = [row.dag_run_id for row in rounds]

@@ -11,7 +11,8 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy.exc import SQLAlchemyError
 
-URL_VARIABLE = "FOGLINE_LEDGER_URL"
+from fogline.ledger import URL_VARIABLE
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 

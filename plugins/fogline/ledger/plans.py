@@ -21,6 +21,12 @@ class PlanKey:
     purpose: str
 
 
+# Statistics are asked for once, for the whole federation.
+STATISTICS_PURPOSE = "initialise"
+# In the place of a branch's name, in a pattern of SQL.
+ANY_BRANCH = "%"
+
+
 def training_purpose(branch: str) -> str:
     """Return the purpose under which training plans supersede each other."""
     return f"round/{branch}/train"

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from fogline.blocks import WIRE_DTYPE
 from fogline.federation.settings import Specification
+from fogline.ledger.plans import ANY_BRANCH, STATISTICS_PURPOSE, candidate_purpose
 from fogline.ledger.schema import AnswerRow, PlanRow
 from fogline.network import Network
 
@@ -48,7 +49,7 @@ def link_traffic(
     model = Network(len(specification.features), specification.model).n_parameters * WIRE_DTYPE.itemsize
     # The specification that an update answers holds for all of a federation's branches, its size too.
     n_models = case(
-        (PlanRow.purpose == "initialise", 0), (PlanRow.purpose.like("round/%/evaluate_candidate"), 2), else_=1
+        (PlanRow.purpose == STATISTICS_PURPOSE, 0), (PlanRow.purpose.like(candidate_purpose(ANY_BRANCH)), 2), else_=1
     )
     is_update = AnswerRow.body.like('%"kind":"update"%')
     by_plan = (

@@ -10,10 +10,10 @@ import click
 from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 from sqlalchemy.exc import SQLAlchemyError
 
+from fogline.ledger import URL_VARIABLE
 from fogline.metrics.collector import LedgerCollector
 
 LOG = logging.getLogger("exporter")
-URL_VARIABLE = "FOGLINE_LEDGER_URL"
 
 
 @click.command(help=__doc__)

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from rich.console import Console
 
 from fogline.federation import federation_file, load_federation
+from fogline.ledger import URL_VARIABLE
 from fogline.stack.airflow import OPTIONS, write_local_settings
 from fogline.stack.airflow_api import AirflowApi
 from fogline.stack.commands import OneLineErrors, replace_process
@@ -63,7 +64,7 @@ def configure(airflow_home: Path, spark_conf: Path, tools: Path) -> None:
 
 @main.command()
 @click.option("--kafka", "bootstrap_servers", envvar="FOGLINE_KAFKA_BOOTSTRAP_SERVERS", required=True)
-@click.option("--ledger", "ledger_url", envvar="FOGLINE_LEDGER_URL", required=True)
+@click.option("--ledger", "ledger_url", envvar=URL_VARIABLE, required=True)
 @click.option("--airflow-database", "airflow_url", envvar="AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", required=True)
 def fill(bootstrap_servers: str, ledger_url: str, airflow_url: str) -> None:
     """Make the topics, the two databases and their tables, or bring them to this version; then end."""
@@ -94,7 +95,7 @@ def api_server(users: Path) -> None:
               type=click.IntRange(1), help="How many to backfill.")  # fmt: skip
 @click.option("--federation", "name", envvar="FOGLINE_FEDERATION", default="wind_farm", show_default=True)
 @click.option("--airflow", "airflow_url", envvar="FOGLINE_AIRFLOW_URL", required=True)
-@click.option("--ledger", "ledger_url", envvar="FOGLINE_LEDGER_URL", required=True)
+@click.option("--ledger", "ledger_url", envvar=URL_VARIABLE, required=True)
 def demo(n_rounds: int, name: str, airflow_url: str, ledger_url: str) -> None:
     """Initialise the federation and backfill weekly rounds; the readings have been replayed."""
     from fogline.ledger.database import Ledger

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from fogline.ledger import URL_VARIABLE
 from fogline.metrics import ADDRESS_VARIABLE, PORT_VARIABLE
 from fogline.stack import airflow
 from fogline.stack.airflow import Airflow
@@ -102,7 +103,7 @@ class Parts:
             "FOGLINE_PRODUCER_STATE": str(settings.home / "producer"),
             "FOGLINE_CACHE": str(settings.tools / "cache"),
             "FOGLINE_MODEL_STORE": (settings.home / "models").as_uri(),
-            "FOGLINE_LEDGER_URL": self.ledger_url,
+            URL_VARIABLE: self.ledger_url,
             # The caller's would be taken by the first program and refused to the others; see `_metrics`.
             PORT_VARIABLE: "",
             ADDRESS_VARIABLE: HOST,

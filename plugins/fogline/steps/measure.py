@@ -4,7 +4,7 @@ from typing import Literal
 
 from fogline.federation.settings import Federation
 from fogline.ledger import models, rounds
-from fogline.ledger.plans import PlanKey, candidate_purpose, newest_plan, seal_of
+from fogline.ledger.plans import STATISTICS_PURPOSE, PlanKey, candidate_purpose, newest_plan, seal_of
 from fogline.ledger.schema import EvaluationRow
 from fogline.messages.plan import EventTimeSpan, ModelReference, Plan
 from fogline.messages.seal import Seal
@@ -29,7 +29,7 @@ def evaluation_key(federation: Federation, dag_run_id: str) -> PlanKey:
 
 def statistics_key(federation: Federation) -> PlanKey:
     """Return the key of a federation's first statistics."""
-    return PlanKey(federation.federation, federation.branch, "initialise")
+    return PlanKey(federation.federation, federation.branch, STATISTICS_PURPOSE)
 
 
 def announce_candidate(services: Services, federation: Federation, dag_run_id: str) -> PlanState:

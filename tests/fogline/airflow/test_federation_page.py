@@ -252,6 +252,7 @@ def test_a_dag_of_a_federation_leads_to_its_page(app: FastAPI) -> None:
     assert get(app, f"/dags/{ACTION_DAGS[0]}").headers["location"] == f"/fogline{PAGE}?branch=main"
     assert get(app, "/dags/nightly_report").status_code == 404
     assert federations_of_dag("federated_round__a__b") == [("a__b", "main"), ("a", "b")]
+    assert federations_of_dag("record_history__a") == [("a", "main")]
 
 
 def test_a_federation_without_a_model_says_what_to_run(app: FastAPI) -> None:

@@ -10,6 +10,7 @@ from fogline.dag_ids import (
     INITIALISE,
     NEW_BRANCH,
     PROMOTE_BRANCH,
+    RECORD_HISTORY,
     ROLL_BACK,
     ROUND,
 )
@@ -31,7 +32,7 @@ def branches_of_dag(dag_id: str) -> list[tuple[str, str]]:
 
 def federations_of_dag(dag_id: str) -> list[tuple[str, str]]:
     """Return every federation and branch that the id of any DAG of ours may mean; only rounds have branches."""
-    kinds = (INITIALISE, EVALUATE, NEW_BRANCH, COMPARE_BRANCHES, PROMOTE_BRANCH, ROLL_BACK)
+    kinds = (INITIALISE, EVALUATE, NEW_BRANCH, COMPARE_BRANCHES, PROMOTE_BRANCH, ROLL_BACK, RECORD_HISTORY)
     of_kind = [dag_id.removeprefix(f"{kind}__") for kind in kinds if dag_id.startswith(f"{kind}__")]
     return [*branches_of_dag(dag_id), *((federation, MAIN) for federation in of_kind)]
 
