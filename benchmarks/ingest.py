@@ -23,25 +23,20 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 from pyspark.sql import DataFrame, SparkSession, functions
 
-from fogline.federation.settings import FieldRule
+from fogline.federation import Federation, load_federation
 from fogline.kafka.clients import BOOTSTRAP_VARIABLE, config_from_environment
 from fogline.kafka.publish import Publisher
 from spark_jobs.fog.folder import FogFolder
-from spark_jobs.fog.ingest import MAX_RECORDS_PER_BATCH, BatchWriter, records_of
+from spark_jobs.fog.ingest import KEPT, MAX_RECORDS_PER_BATCH, BatchWriter, FogParts, records_of
 from spark_jobs.fog.memory import settle
 from spark_jobs.fog.metrics import FogMetrics
-from spark_jobs.fog.readings import ReadingJudge
 from spark_jobs.fog.state import FogState
 from spark_jobs.fog.store import ReadingStore
+from spark_jobs.fog.unused import UnusedRecords
 
 SENSORS = ("R80711", "R80721", "R80736", "R80790")
-FIELDS = {
-    "wind_speed": FieldRule(min=0, max=60),
-    "outdoor_temperature": FieldRule(min=-60, max=60),
-    "vane_angle": FieldRule(min=-360, max=360),
-    "wind_direction": FieldRule(min=0, max=360),
-    "power": FieldRule(min=-200, max=2500),
-}
+FIELDS = ("wind_speed", "outdoor_temperature", "vane_angle", "wind_direction", "power")
+DEMO = Path(__file__).parents[1] / "dags" / "federations" / "wind_farm.yaml"
 SIDES = ("fog", "bare")
 
 
@@ -122,22 +117,32 @@ def run_side(side: str, topic: str, n_readings: int) -> None:
 
 def fog_side(session: SparkSession, servers: str, topic: str, folder: Path) -> Callable[[], int]:
     """Return the fog's own path, from the topic to the store."""
-    fog_folder = FogFolder(folder, "benchmark", "fog", topic)
+    federation = one_fog(topic)
+    fog_folder = FogFolder(folder, federation.federation, "fog", topic)
     state = FogState(fog_folder.state)
-    store = ReadingStore(fog_folder.readings, FIELDS, dt.timedelta(days=1))
-    edge = Publisher({"bootstrap.servers": servers})
+    store = ReadingStore(fog_folder.readings, federation.fields, federation.lateness)
+    unused = UnusedRecords(fog_folder.unused, federation.lateness)
     meter = FogMetrics().of("fog", state, store)
-    writer = BatchWriter("fog", topic, fog_folder, ReadingJudge(FIELDS), store, state, edge, meter)
-    query = records_of(session, servers, topic, SENSORS).writeStream.foreachBatch(writer)
+    parts = FogParts(federation, "fog", fog_folder, state, store, unused, meter)
+    config = {"bootstrap.servers": servers}
+    query = records_of(session, config, federation, "fog").writeStream.foreachBatch(
+        BatchWriter(parts, Publisher(config))
+    )
 
     def ingest() -> int:
         settle()
         query.option("checkpointLocation", str(fog_folder.checkpoint)).trigger(
             availableNow=True
         ).start().awaitTermination()
-        return state.totals()[0]
+        return state.totals()[KEPT]
 
     return ingest
+
+
+def one_fog(topic: str) -> Federation:
+    """Return the demo's federation with all sensors at one fog."""
+    fog = {"sensors": SENSORS, "topic": topic}
+    return Federation.model_validate({**load_federation(DEMO).model_dump(round_trip=True), "fogs": {"fog": fog}})
 
 
 def bare_side(session: SparkSession, servers: str, topic: str, folder: Path) -> Callable[[], int]:

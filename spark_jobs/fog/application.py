@@ -16,14 +16,15 @@ from fogline.kafka.topics import ROUND_PLANS, SENSOR_DATA_REJECTED
 from fogline.metrics.serving import serve_if_asked
 from spark_jobs.fog.environment import Environment
 from spark_jobs.fog.folder import FogFolder
-from spark_jobs.fog.ingest import BatchWriter, ProgressListener, records_of, start_query
+from spark_jobs.fog.ingest import KEPT, RECEIVED, BatchWriter, FogParts, records_of, start_query
 from spark_jobs.fog.memory import settle
-from spark_jobs.fog.metrics import FogMeter, FogMetrics
+from spark_jobs.fog.metrics import FogMetrics
 from spark_jobs.fog.models import ModelCache
 from spark_jobs.fog.node import FogNode
-from spark_jobs.fog.readings import ReadingJudge
+from spark_jobs.fog.progress import Followed, ProgressListener
 from spark_jobs.fog.state import FogState
 from spark_jobs.fog.store import ReadingStore
+from spark_jobs.fog.unused import UnusedRecords
 from spark_jobs.kafka_options import REDACTION
 
 LOG = logging.getLogger("fog_node")
@@ -48,13 +49,14 @@ SESSION = {
 class Fog:
     """The parts of one fog."""
 
-    name: str
-    topic: str
-    folder: FogFolder
-    state: FogState
+    parts: FogParts
     writer: BatchWriter
     node: FogNode
-    meter: FogMeter
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.parts.name
 
 
 class Application:
@@ -87,7 +89,10 @@ class Application:
     def run(self) -> str | None:
         """Run until `end`; return the fault, or None after a clean end."""
         session = _session(f"fogline {self._federation.federation} {' '.join(fog.name for fog in self._fogs)}")
-        session.streams.addListener(ProgressListener({fog.name: fog.meter for fog in self._fogs}))
+        followed = {
+            fog.name: Followed(fog.parts.folder.checkpoint_id, fog.parts.state, fog.parts.meter) for fog in self._fogs
+        }
+        session.streams.addListener(ProgressListener(followed, self.end))
         try:
             settle()
             queries = [self._start(session, fog) for fog in self._fogs]
@@ -101,15 +106,14 @@ class Application:
 
     def _assemble(self, name: str) -> Fog:
         federation, environment = self._federation, self._environment
-        topic = federation.fogs[name].topic
-        folder = FogFolder(environment.data, federation.federation, name, topic)
+        folder = FogFolder(environment.data, federation.federation, name, federation.fogs[name].topic)
         state = FogState(folder.state)
         store = ReadingStore(folder.readings, federation.fields, federation.lateness)
-        judge = ReadingJudge(federation.fields)
+        unused = UnusedRecords(folder.unused, federation.lateness)
         meter = self._metrics.of(name, state, store)
-        writer = BatchWriter(name, topic, folder, judge, store, state, self._edge_publisher, meter)
+        parts = FogParts(federation, name, folder, state, store, unused, meter)
         node = FogNode(federation, name, store, state, self._models, environment.cloud, meter)
-        return Fog(name, topic, folder, state, writer, node, meter)
+        return Fog(parts, BatchWriter(parts, self._edge_publisher), node)
 
     def _check_topics(self, fogs: Sequence[str]) -> None:
         with open_consumer(self._environment.edge) as consumer:
@@ -123,17 +127,16 @@ class Application:
             LOG.warning("no plans yet: %s", error)
 
     def _start(self, session: SparkSession, fog: Fog) -> StreamingQuery:
-        sensors = self._federation.fogs[fog.name].sensors
-        records = records_of(session, self._environment.edge, fog.topic, sensors)
-        query = start_query(records, fog.name, fog.folder, fog.writer)
+        records = records_of(session, self._environment.edge, self._federation, fog.name)
+        query = start_query(records, fog.name, fog.parts.folder, fog.writer)
         fog.node.start(self.end)
-        n_kept, n_rejected = fog.state.totals()
+        totals = fog.parts.state.totals()
         logging.getLogger(fog.name).info(
-            "started: sensors %s, %d readings kept and %d records quarantined so far, data in %s",
-            ", ".join(sensors),
-            n_kept,
-            n_rejected,
-            fog.folder.path,
+            "started: sensors %s, %d readings kept of %d records received so far, data in %s",
+            ", ".join(self._federation.fogs[fog.name].sensors),
+            totals.get(KEPT, 0),
+            totals.get(RECEIVED, 0),
+            fog.parts.folder.path,
         )
         return query
 
@@ -155,8 +158,8 @@ class Application:
             # Java may have gone first: a signal to the whole process group reaches both.
             LOG.debug("Spark was gone already: %s", error)
         for fog in self._fogs:
-            fog.state.close()
-            fog.folder.close()
+            fog.parts.state.close()
+            fog.parts.folder.close()
 
 
 def _session(name: str) -> SparkSession:

@@ -15,7 +15,7 @@ from spark_jobs.fog.errors import Decline, PlanDeclined
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fogline.federation.settings import FieldRule
+    from fogline.federation.reading_rules import FieldRule
 
 
 def check_specification(plan: Plan, own: Specification, fog: str) -> None:
@@ -33,6 +33,9 @@ def check_specification(plan: Plan, own: Specification, fog: str) -> None:
     differing = _differing(theirs.fields, own.fields)
     if differing:
         raise _mismatch(f"fields.{differing} is not as in this fog's own file; make both the same")
+    for name in ("readings", "lateness"):
+        if getattr(theirs, name) != getattr(own, name):
+            raise _mismatch(f"{name} is not as in this fog's own file; make both the same")
     announced = set(theirs.fogs[fog].sensors) if fog in theirs.fogs else set()
     if announced != set(own.fogs[fog].sensors):
         raise _mismatch(

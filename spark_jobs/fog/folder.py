@@ -29,6 +29,7 @@ class FogFolder:
         self.path = data / federation / fog
         self.checkpoint = self.path / "checkpoint"
         self.readings = self.path / "readings"
+        self.unused = self.path / "unused"
         self.state = self.path / "state.sqlite"
         self._lock = self._claim(fog)
         self.checkpoint_id = self._identify({"federation": federation, "fog": fog, "topic": topic})

@@ -1,77 +1,128 @@
-"""Ingest: a Structured Streaming query that turns records into stored readings and quarantines the rest."""
+"""Ingest: a Structured Streaming query that turns records into stored readings and accounts for all others."""
 
 import datetime as dt
-import json
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession, functions
-from pyspark.sql.streaming.listener import (
-    QueryIdleEvent,
-    QueryProgressEvent,
-    QueryStartedEvent,
-    QueryTerminatedEvent,
-    StreamingQueryListener,
-)
+from pyspark.sql import Column, DataFrame, SparkSession, functions
 from pyspark.sql.streaming.query import StreamingQuery
 
+from fogline.federation import Federation
 from fogline.kafka.clients import ClientConfig
-from fogline.kafka.publish import Publisher, Record
-from fogline.kafka.topics import SENSOR_DATA_REJECTED
+from fogline.kafka.publish import Publisher
+from fogline.kafka.quarantine import Quarantined
+from fogline.kafka.topics import REPLAY_HEADER, SENSOR_DATA_REJECTED
+from spark_jobs.fog.arrivals import Arrived, arrive
 from spark_jobs.fog.folder import FogFolder
+from spark_jobs.fog.held import HeldReadings
 from spark_jobs.fog.memory import give_back
 from spark_jobs.fog.metrics import FogMeter
-from spark_jobs.fog.readings import ReadingJudge, Rejection
-from spark_jobs.fog.state import BatchCounts, FogState
+from spark_jobs.fog.rules import Fault, Judged, ReadingJudge, Rejection, RejectionKind
+from spark_jobs.fog.rules.moment import EPOCH, MICROSECOND
+from spark_jobs.fog.state import Batch, FogState
 from spark_jobs.fog.store import ReadingStore
+from spark_jobs.fog.unused import DUPLICATE, LATE, SCHEMA, Clockless, UnusedRecords
+from spark_jobs.fog.watermark import Watermark
 from spark_jobs.kafka_options import kafka_options
 
 TRIGGER = "1 second"
 MAX_RECORDS_PER_BATCH = 50_000
 LARGE_BATCH = 5_000
+# What the quarantine keeps of a record that is too large to be judged.
+N_BYTES_KEPT = 1_024
+RECEIVED, KEPT = "received", "kept"
 
 
-def records_of(spark: SparkSession, config: ClientConfig, topic: str, sensors: Sequence[str]) -> DataFrame:
-    """Return the stream of the sensors' records: ``key``, ``value``, ``partition``, ``offset``."""
-    key = functions.col("key").cast("string")
+def records_of(spark: SparkSession, config: ClientConfig, federation: Federation, fog: str) -> DataFrame:
+    """Return the stream of a fog's records, as `selected` gives them."""
     stream = (
         spark.readStream.format("kafka")
         .options(**kafka_options(config))
-        .option("subscribe", topic)
+        .option("subscribe", federation.fogs[fog].topic)
         .option("startingOffsets", "earliest")
         .option("maxOffsetsPerTrigger", MAX_RECORDS_PER_BATCH)
+        .option("includeHeaders", "true")
         # Failing on expired records would fail for ever; `ProgressListener` counts and reports them.
         .option("failOnDataLoss", "false")
         .load()
     )
-    return stream.where(key.isin(list(sensors))).select(key.alias("key"), "value", "partition", "offset")
+    return selected(stream, federation, fog)
+
+
+def selected(stream: DataFrame, federation: Federation, fog: str) -> DataFrame:
+    """Return a fog's records of its topic's.
+
+    Returns
+    -------
+    DataFrame
+        ``key``, ``value`` (of one above the limit the start), ``n_bytes``, ``partition``, ``offset``, ``replayed``.
+    """
+    value, n_bytes = functions.col("value"), functions.length("value")
+    # Cut here, so that no batch is larger than its number of records allows.
+    cut = functions.when(n_bytes > federation.readings.max_bytes, functions.substring(value, 1, N_BYTES_KEPT))
+    replayed = functions.expr(f"coalesce(exists(headers, one -> one.key = '{REPLAY_HEADER}'), false)")
+    return stream.where(_is_own(federation, fog)).select(
+        "key",
+        cut.otherwise(value).alias("value"),
+        functions.coalesce(n_bytes, functions.lit(0)).alias("n_bytes"),
+        "partition",
+        "offset",
+        replayed.alias("replayed"),
+    )
+
+
+def _is_own(federation: Federation, fog: str) -> Column:
+    key = functions.col("key").cast("string")
+    own = key.isin(list(federation.fogs[fog].sensors))
+    if federation.warden(federation.fogs[fog].topic) != fog:
+        return own
+    everybodys = list(federation.sensors_on(federation.fogs[fog].topic))
+    return key.isNull() | ~key.isin(everybodys) | own
+
+
+@dataclass(frozen=True)
+class FogParts:
+    """What a fog's ingest works with."""
+
+    federation: Federation
+    name: str
+    folder: FogFolder
+    state: FogState
+    store: ReadingStore
+    unused: UnusedRecords
+    meter: FogMeter
+    judge: ReadingJudge = field(init=False)
+    held: HeldReadings = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the judge and what it compares with."""
+        fields, sensors = self.federation.fields, self.federation.fogs[self.name].sensors
+        object.__setattr__(self, "judge", ReadingJudge(fields, self.federation.readings, sensors))
+        object.__setattr__(self, "held", HeldReadings(sensors, list(fields), self.store.read_day))
+
+    @property
+    def topic(self) -> str:
+        """Where its readings arrive."""
+        return self.federation.fogs[self.name].topic
 
 
 class BatchWriter:
     """What happens to a micro-batch.
 
-    1. Readings go to the store, under a name that a replay of the batch repeats.
-    2. Rejected records go to the quarantine topic; if they can't, the batch fails and is replayed.
-    3. Counts and progress are noted; only now may a plan rely on the readings.
-    4. Dates that can get no more readings are merged.
+    1. Its records are judged; the readings are compared with those that came before.
+    2. New readings go to the store and the others to the account, under a name that a replay of the batch repeats.
+    3. Rejected records go to the quarantine topic; if they can't, the batch fails and is replayed.
+    4. Counts and progress are noted; only now may a plan rely on the readings.
+    5. Dates that can get no more readings are merged.
     """
 
-    def __init__(
-        self,
-        fog: str,
-        topic: str,
-        folder: FogFolder,
-        judge: ReadingJudge,
-        store: ReadingStore,
-        state: FogState,
-        edge: Publisher,
-        meter: FogMeter,
-    ) -> None:
-        self._topic, self._checkpoint, self._edge = topic, folder.checkpoint_id, edge
-        self._judge, self._store, self._state = judge, store, state
-        self._meter, self._log = meter, logging.getLogger(fog)
+    def __init__(self, parts: FogParts, edge: Publisher) -> None:
+        self._parts, self._edge, self._log = parts, edge, logging.getLogger(parts.name)
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:
         """Handle one micro-batch of `records_of`."""
@@ -83,98 +134,112 @@ class BatchWriter:
         """Handle the records of one micro-batch; return how many there were."""
         if not records.num_rows:
             return 0
-        judged = self._judge.judge(records, dt.datetime.now(dt.UTC))
-        self._store.write(f"{self._checkpoint}-{batch_id}", judged.readings)
-        self._quarantine(records, judged.rejections)
-        counts = BatchCounts(self._checkpoint, batch_id, judged.readings.num_rows, len(judged.rejections))
-        self._state.record_batch(counts, _newest(judged.readings))
-        self._meter.batch(counts.n_kept, judged.rejections)
-        self._report(counts, judged.rejections)
-        newest = self._state.progress.newest
-        if newest:
-            self._store.close_dates(max(newest.values()))
+        parts, batch = self._parts, Batch(self._parts.folder.checkpoint_id, batch_id)
+        before = parts.state.watermarks(batch)
+        judged = parts.judge.judge(records, dt.datetime.now(dt.UTC))
+        replayed = np.asarray(records["replayed"].combine_chunks().to_numpy(zero_copy_only=False), bool)[judged.rows]
+        arrived = arrive(judged.readings, replayed, before, parts.held, parts.federation.lateness)
+        rejections = [*judged.rejections, *self._conflicts(judged, arrived)]
+        name = f"{batch.checkpoint}-{batch.number}"
+        parts.store.write(name, judged.readings.filter(pa.array(arrived.new)))
+        unused = unused_rows(records, judged, arrived, rejections, before)
+        parts.unused.write(name, unused)
+        self._quarantine(records, rejections)
+        tally = Counter(map(str, unused["verdict"].to_pylist()))
+        tally |= Counter({RECEIVED: records.num_rows, KEPT: int(arrived.new.sum())})
+        parts.state.record_batch(batch, tally, arrived.watermarks)
+        parts.meter.batch(tally)
+        self._report(batch, tally, rejections)
+        self._tidy()
         return records.num_rows
 
+    def _conflicts(self, judged: Judged, arrived: Arrived) -> list[Rejection]:
+        at = np.flatnonzero(arrived.conflict)
+        times: list[Any] = judged.readings["event_time"].take(at).to_pylist()
+        key = self._parts.federation.readings.time.key
+        return [
+            Rejection(
+                int(row),
+                Fault(
+                    RejectionKind.CONFLICT,
+                    key,
+                    f"{key}: an earlier reading of {time.isoformat()} has other values; the first one is kept",
+                ),
+            )
+            for row, time in zip(judged.rows[at], times, strict=True)
+        ]
+
     def _quarantine(self, records: pa.Table, rejections: Sequence[Rejection]) -> None:
-        rows = records.take([rejection.row for rejection in rejections]).to_pylist() if rejections else []
+        parts = self._parts
+        rows = records.take(pa.array([one.row for one in rejections], pa.int64())).to_pylist() if rejections else []
         self._edge.publish(
             [
-                Record(
-                    SENSOR_DATA_REJECTED,
-                    row["key"],
-                    row["value"],
-                    headers=(
-                        ("reason", rejection.reason),
-                        ("field", rejection.field),
-                        ("topic", self._topic),
-                        ("partition", str(row["partition"])),
-                        ("offset", str(row["offset"])),
-                    ),
-                )
-                for row, rejection in zip(rows, rejections, strict=True)
+                Quarantined(
+                    federation=parts.federation.federation,
+                    fog=parts.name,
+                    code=fault.kind,
+                    field=fault.field,
+                    reason=fault.reason,
+                    topic=parts.topic,
+                    partition=row["partition"],
+                    offset=row["offset"],
+                    n_bytes=row["n_bytes"],
+                ).record(row["key"], row["value"])
+                for row, (_, fault) in zip(rows, rejections, strict=True)
             ]
         )
 
-    def _report(self, counts: BatchCounts, rejections: Sequence[Rejection]) -> None:
-        self._log.info("batch %d: %d readings kept", counts.batch, counts.n_kept)
+    def _report(self, batch: Batch, tally: Counter[str], rejections: Sequence[Rejection]) -> None:
+        others = ", ".join(f"{tally[name]} {name}" for name in (DUPLICATE, LATE) if tally[name])
+        self._log.info(
+            "batch %d: %d readings kept%s", batch.number, tally[KEPT], f", not kept: {others}" if others else ""
+        )
         if rejections:
-            reasons = Counter(f"{rejection.field or 'record'}: {rejection.reason}" for rejection in rejections)
+            reasons = Counter(f"{fault.field or 'record'}: {fault.kind}" for _, fault in rejections)
             shown = "; ".join(f"{n} x {reason}" for reason, n in reasons.most_common(3))
             self._log.warning(
-                "batch %d: %d records quarantined to %s: %s", counts.batch, len(rejections), SENSOR_DATA_REJECTED, shown
+                "batch %d: %d records quarantined to %s: %s; the first: %s",
+                batch.number,
+                len(rejections),
+                SENSOR_DATA_REJECTED,
+                shown,
+                rejections[0].fault.reason,
             )
 
-
-class ProgressListener(StreamingQueryListener):
-    """Notes how far each fog is behind, and reports offsets that it got no record for: retention was faster.
-
-    Parameters
-    ----------
-    meters
-        By fog, which is the query's name.
-    """
-
-    def __init__(self, meters: Mapping[str, FogMeter]) -> None:
-        self._meters = meters
-
-    def onQueryStarted(self, event: QueryStartedEvent) -> None:  # noqa: N802
-        """Nothing to report."""
-
-    def onQueryProgress(self, event: QueryProgressEvent) -> None:  # noqa: N802
-        """Compare the offsets of a batch with its records, and with the newest ones."""
-        name, sources = event.progress.name or "ingest", event.progress.sources
-        if name in self._meters:
-            self._meters[name].lag(sum(n_offsets(source.endOffset, source.latestOffset) for source in sources))
-        for source in sources:
-            n_lost = n_offsets(source.startOffset, source.endOffset) - source.numInputRows
-            if n_lost > 0:
-                logging.getLogger(name).error(
-                    "%d offsets of %s held no record: they expired before this fog read them "
-                    "(or are transaction markers)",
-                    n_lost,
-                    source.description,
-                )
-
-    def onQueryIdle(self, event: QueryIdleEvent) -> None:  # noqa: N802
-        """Nothing to report."""
-
-    def onQueryTerminated(self, event: QueryTerminatedEvent) -> None:  # noqa: N802
-        """Nothing to report; the main thread waits for the end."""
+    def _tidy(self) -> None:
+        newest = sorted(self._parts.state.progress.newest.values())
+        if newest:
+            # The middle one: neither a dead sensor nor one whose clock is fast decides when a date is over.
+            for files in (self._parts.store, self._parts.unused):
+                files.tidy(newest[len(newest) // 2])
 
 
-def n_offsets(start: str | None, end: str | None) -> int:
-    """Return how many offsets lie between two of Spark's offset texts, over all partitions.
+def unused_rows(
+    records: pa.Table, judged: Judged, arrived: Arrived, rejections: Iterable[Rejection], before: dict[str, Watermark]
+) -> pa.Table:
+    """Return a row for each record that did not become a reading, in the columns of `UnusedRecords`."""
+    sensors, rows = [str(sensor) for sensor in judged.readings["sensor_id"].to_pylist()], judged.rows
+    times_us = np.asarray(judged.readings["event_time"].cast(pa.int64()), np.int64)
+    found: list[tuple[int, str, int, str]] = []
+    for verdict, mask in ((DUPLICATE, arrived.duplicate), (LATE, arrived.late)):
+        found += [(int(rows[at]), sensors[at], int(times_us[at]), verdict) for at in np.flatnonzero(mask)]
+    clockless = Clockless(rows, sensors, times_us, before)
+    own = dict(zip(rows[arrived.conflict].tolist(), times_us[arrived.conflict].tolist(), strict=True))
+    readable, keys = {**judged.times_us, **own}, records["key"].combine_chunks()
+    for row, fault in rejections:
+        stranger = fault.kind in (RejectionKind.NO_KEY, RejectionKind.UNKNOWN_SENSOR)
+        sensor = "" if stranger else keys[row].as_py().decode()
+        time_us = readable[row] if row in readable else clockless.when_us(row, sensor)
+        found.append((row, sensor, time_us, fault.kind.value))
+    return _table(records, found)
 
-    Partitions without a start are left out: where they begin is the broker's choice.
-    """
-    starts, ends = _offsets(start), _offsets(end)
-    return sum(offset - starts[place] for place, offset in ends.items() if place in starts)
 
-
-def _offsets(text: str | None) -> dict[tuple[str, str], int]:
-    # Spark says "None" or "null" for a query's first batch.
-    topics = json.loads(text) if text and text.startswith("{") else {}
-    return {(topic, partition): offset for topic, ps in topics.items() for partition, offset in ps.items()}
+def _table(records: pa.Table, found: Sequence[tuple[int, str, int, str]]) -> pa.Table:
+    columns: list[Any] = [list(column) for column in zip(*found, strict=True)] or [[], [], [], []]
+    at = records.select(["partition", "offset"]).take(pa.array(columns[0], pa.int64()))
+    times = [EPOCH + time_us * MICROSECOND for time_us in columns[2]]
+    arrays = [columns[1], times, columns[3], *(column.to_pylist() for column in at.columns)]
+    return pa.table([pa.array(a, f.type) for a, f in zip(arrays, SCHEMA, strict=True)], schema=SCHEMA)
 
 
 def start_query(records: DataFrame, fog: str, folder: FogFolder, writer: BatchWriter) -> StreamingQuery:
@@ -186,8 +251,3 @@ def start_query(records: DataFrame, fog: str, folder: FogFolder, writer: BatchWr
         .trigger(processingTime=TRIGGER)
         .start()
     )
-
-
-def _newest(readings: pa.Table) -> dict[str, dt.datetime]:
-    newest = readings.group_by("sensor_id").aggregate([("event_time", "max")])
-    return {row["sensor_id"]: row["event_time_max"].astimezone(dt.UTC) for row in newest.to_pylist()}

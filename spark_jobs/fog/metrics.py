@@ -1,6 +1,6 @@
 """What the fogs of an application count and serve; every label is a fog's name or a word of a short list."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
@@ -8,9 +8,10 @@ from prometheus_client.registry import Collector
 
 from fogline.messages.answer import Answer
 from spark_jobs.fog.errors import Decline
-from spark_jobs.fog.readings import Rejection, RejectionKind
+from spark_jobs.fog.rules import RejectionKind
 from spark_jobs.fog.state import FogState
 from spark_jobs.fog.store import ReadingStore
+from spark_jobs.fog.unused import DUPLICATE, LATE
 
 ANSWERS = ("update", "scores", "statistics")
 WEIGHTS, MANIFEST = "weights", "manifest"
@@ -35,6 +36,8 @@ class FogMetrics:
             return Counter(name, meaning, labels, registry=registry)
 
         self.kept = counter("fogline_fog_readings_kept_total", "Readings stored", "fog")
+        self.unused = counter("fogline_fog_readings_unused_total", "Readings that came twice or late", "fog", "verdict")
+        self.lost = counter("fogline_fog_records_lost_total", "Offsets without a record: retention was faster", "fog")
         self.quarantined = counter("fogline_fog_records_quarantined_total", "Records quarantined", "fog", "reason")
         self.batches = counter("fogline_fog_batches_total", "Micro-batches with records", "fog")
         self.lag = Gauge(
@@ -71,17 +74,24 @@ class FogMeter:
     def __init__(self, metrics: FogMetrics, fog: str) -> None:
         self._kept, self._batches = metrics.kept.labels(fog), metrics.batches.labels(fog)
         self._lag, self._training = metrics.lag.labels(fog), metrics.training.labels(fog)
+        self._unused = {verdict: metrics.unused.labels(fog, verdict) for verdict in (DUPLICATE, LATE)}
+        self._lost = metrics.lost.labels(fog)
         self._quarantined = {kind: metrics.quarantined.labels(fog, kind.value) for kind in RejectionKind}
         self._answered = {kind: metrics.answered.labels(fog, kind) for kind in ANSWERS}
         self._declined = {cause: metrics.declined.labels(fog, cause.value) for cause in Decline}
         self._sent = {content: metrics.sent_bytes.labels(fog, content) for content in (WEIGHTS, MANIFEST)}
 
-    def batch(self, n_kept: int, rejections: list[Rejection]) -> None:
-        """Count a micro-batch; one that is replayed after a failure counts again."""
+    def batch(self, tally: Mapping[str, int]) -> None:
+        """Count what a micro-batch's records became; one that is replayed after a failure counts again."""
         self._batches.inc()
-        self._kept.inc(n_kept)
-        for rejection in rejections:
-            self._quarantined[rejection.kind].inc()
+        self._kept.inc(tally.get("kept", 0))
+        for counters in (self._unused, self._quarantined):
+            for name, counter in counters.items():
+                counter.inc(tally.get(name, 0))
+
+    def lost(self, n_records: int) -> None:
+        """Count offsets that held no record."""
+        self._lost.inc(n_records)
 
     def lag(self, n_records: int) -> None:
         """Note how many records the fog is behind."""

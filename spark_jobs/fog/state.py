@@ -7,25 +7,35 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from spark_jobs.fog.readings import EPOCH
+from spark_jobs.fog.rules.moment import EPOCH, MICROSECOND
+from spark_jobs.fog.watermark import Watermark, newest_of
 
-_MICROSECOND = dt.timedelta(microseconds=1)
+LOST = "lost"
 _TABLES = """
 CREATE TABLE IF NOT EXISTS progress (sensor_id TEXT PRIMARY KEY, newest_us INTEGER, silent INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS answered (plan_id TEXT PRIMARY KEY);
-CREATE TABLE IF NOT EXISTS counts (
-    checkpoint TEXT PRIMARY KEY, batch INTEGER NOT NULL,
-    n_kept_before INTEGER NOT NULL, n_rejected_before INTEGER NOT NULL,
-    n_kept INTEGER NOT NULL, n_rejected INTEGER NOT NULL
+CREATE TABLE IF NOT EXISTS tally (
+    checkpoint TEXT NOT NULL, name TEXT NOT NULL, batch INTEGER NOT NULL,
+    n_before INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (checkpoint, name)
+);
+CREATE TABLE IF NOT EXISTS watermarks (
+    checkpoint TEXT NOT NULL, sensor_id TEXT NOT NULL, batch INTEGER NOT NULL,
+    newest_before_us INTEGER, jump_before_us INTEGER, newest_us INTEGER, jump_us INTEGER,
+    PRIMARY KEY (checkpoint, sensor_id)
 );
 """
 # A replayed batch replaces its own counts; a new one adds those of its predecessor to the total.
 _COUNT = """
-INSERT INTO counts VALUES (:checkpoint, :batch, 0, 0, :n_kept, :n_rejected)
-ON CONFLICT (checkpoint) DO UPDATE SET
-    n_kept_before = n_kept_before + iif(excluded.batch > batch, n_kept, 0),
-    n_rejected_before = n_rejected_before + iif(excluded.batch > batch, n_rejected, 0),
-    batch = excluded.batch, n_kept = excluded.n_kept, n_rejected = excluded.n_rejected
+INSERT INTO tally VALUES (:checkpoint, :name, :batch, 0, :n)
+ON CONFLICT (checkpoint, name) DO UPDATE SET
+    n_before = n_before + iif(excluded.batch > batch, n, 0), batch = excluded.batch, n = excluded.n
+"""
+_FOLLOW = """
+INSERT INTO watermarks VALUES (:checkpoint, :sensor, :batch, NULL, NULL, :newest_us, :jump_us)
+ON CONFLICT (checkpoint, sensor_id) DO UPDATE SET
+    newest_before_us = iif(excluded.batch > batch, newest_us, newest_before_us),
+    jump_before_us = iif(excluded.batch > batch, jump_us, jump_before_us),
+    batch = excluded.batch, newest_us = excluded.newest_us, jump_us = excluded.jump_us
 """
 _PROGRESS = """
 INSERT INTO progress VALUES (?, ?, 0)
@@ -43,13 +53,11 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class BatchCounts:
-    """One ingested batch; ``checkpoint`` and ``batch`` are the same when it is replayed."""
+class Batch:
+    """An ingested batch, named the same when it is replayed."""
 
     checkpoint: str
-    batch: int
-    n_kept: int
-    n_rejected: int
+    number: int
 
 
 class FogState:
@@ -69,16 +77,49 @@ class FogState:
         with self.changed:
             return self._progress
 
-    def record_batch(self, counts: BatchCounts, newest: Mapping[str, dt.datetime]) -> None:
-        """Note a batch whose readings are in the store, and wake whoever waits for them."""
+    def watermarks(self, batch: Batch) -> dict[str, Watermark]:
+        """Return the sensors' watermarks before a batch, also when it is replayed."""
+        with self.changed:
+            rows = self._connection.execute(
+                "SELECT sensor_id, batch < ?, newest_before_us, jump_before_us, newest_us, jump_us FROM watermarks"
+                " WHERE checkpoint = ?",
+                (batch.number, batch.checkpoint),
+            ).fetchall()
+        return {row[0]: Watermark(*(row[4:6] if row[1] else row[2:4])) for row in rows}
+
+    def record_batch(self, batch: Batch, tally: Mapping[str, int], watermarks: Mapping[str, Watermark]) -> None:
+        """Note a batch whose readings are in the store, and wake whoever waits for them.
+
+        Parameters
+        ----------
+        tally
+            How many of its records became what, by name.
+        watermarks
+            Those after it, of the sensors that it has readings of.
+        """
         with self.changed:
             self._connection.execute("BEGIN")
-            self._connection.execute(_COUNT, vars(counts))
-            rows = [(sensor, (time - EPOCH) // _MICROSECOND) for sensor, time in newest.items()]
-            self._connection.executemany(_PROGRESS, rows)
+            # A replay may come to other names: a clock decides what lies in the future.
+            self._connection.execute(
+                "UPDATE tally SET n = 0 WHERE checkpoint = ? AND batch = ?", (batch.checkpoint, batch.number)
+            )
+            self._count(batch, tally)
+            named = {"checkpoint": batch.checkpoint, "batch": batch.number}
+            marks = [{**named, "sensor": sensor, **mark._asdict()} for sensor, mark in watermarks.items()]
+            self._connection.executemany(_FOLLOW, marks)
+            self._connection.executemany(_PROGRESS, list(newest_of(watermarks).items()))
             self._connection.execute("COMMIT")
             self._progress = self._read_progress()
             self.changed.notify_all()
+
+    def record_lost(self, batch: Batch, n_records: int) -> None:
+        """Note offsets that a batch should have held and that Kafka had no record for."""
+        with self.changed:
+            self._count(batch, {LOST: n_records})
+
+    def _count(self, batch: Batch, tally: Mapping[str, int]) -> None:
+        named = {"checkpoint": batch.checkpoint, "batch": batch.number}
+        self._connection.executemany(_COUNT, [{**named, "name": name, "n": n} for name, n in tally.items()])
 
     def mark_silent(self, sensors: Iterable[str]) -> None:
         """Note sensors that a plan waited for in vain; their next reading clears the mark."""
@@ -89,14 +130,11 @@ class FogState:
             )
             self._progress = self._read_progress()
 
-    def totals(self) -> tuple[int, int]:
-        """Return how many readings were kept and rejected since the folder was made."""
+    def totals(self) -> dict[str, int]:
+        """Return how many records became what since the folder was made, by name."""
         with self.changed:
-            row = self._connection.execute(
-                "SELECT coalesce(sum(n_kept_before + n_kept), 0), coalesce(sum(n_rejected_before + n_rejected), 0)"
-                " FROM counts"
-            ).fetchone()
-        return int(row[0]), int(row[1])
+            rows = self._connection.execute("SELECT name, sum(n_before + n) FROM tally GROUP BY name").fetchall()
+        return {name: int(n) for name, n in rows}
 
     def is_answered(self, plan_id: str) -> bool:
         """Tell whether a plan's answer was published."""
@@ -116,6 +154,6 @@ class FogState:
     def _read_progress(self) -> Progress:
         rows = self._connection.execute("SELECT sensor_id, newest_us, silent FROM progress").fetchall()
         return Progress(
-            newest={sensor: EPOCH + us * _MICROSECOND for sensor, us, _ in rows if us is not None},
+            newest={sensor: EPOCH + us * MICROSECOND for sensor, us, _ in rows if us is not None},
             silent=frozenset(sensor for sensor, _, silent in rows if silent),
         )

@@ -13,7 +13,7 @@ from fogline.metrics.serving import MetricsError, serve_if_asked
 from fogline.stack.ports import free_ports
 from spark_jobs.fog.errors import Decline
 from spark_jobs.fog.metrics import FogMetrics
-from spark_jobs.fog.readings import Rejection, RejectionKind
+from spark_jobs.fog.rules import RejectionKind
 from tests.monitoring.conftest import FogMaker
 from tests.support.prometheus import HOST, scraped_text
 
@@ -100,7 +100,7 @@ def test_fogs_of_one_application_share_a_registry_and_their_series_stay_the_same
     before = series()
     for number in range(50):
         for meter in meters:
-            meter.batch(1000, [Rejection(kind, 0, f"field-{number}", f"at {number}") for kind in RejectionKind])
+            meter.batch({"kept": 1000, **dict.fromkeys(RejectionKind, 1), f"a name that nobody knows {number}": 1})
             meter.lag(number)
     assert series() == before
     value = metrics.registry.get_sample_value

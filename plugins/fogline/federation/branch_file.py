@@ -37,6 +37,7 @@ LASTING = {
     "held_out_share": _DAYS,
     "fields": _READINGS,
     "lateness": _READINGS,
+    "readings": _READINGS,
     "look_back": _WEIGHTS,
     "features": _WEIGHTS,
     "target": _WEIGHTS,

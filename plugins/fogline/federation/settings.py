@@ -4,17 +4,10 @@ import datetime as dt
 import math
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    field_validator,
-    model_validator,
-)
+from pydantic import AwareDatetime, Field, StringConstraints, field_validator, model_validator
 
 from fogline.canonical import canonical_json, sha256_hex
+from fogline.federation.reading_rules import FieldRule, Positive, ReadingRules, Section, check_keys
 from fogline.versions import MAIN
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=100)]
@@ -22,27 +15,6 @@ ColumnName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$
 # A branch's file is <federation>.<branch>.yaml, its DAG <kind>__<federation>__<branch>.
 BranchName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=60)]
 Share = Annotated[str, StringConstraints(pattern=r"^(100|[1-9][0-9]?)%$")]
-Positive = Annotated[dt.timedelta, Field(gt=dt.timedelta(0))]
-
-
-class Section(BaseModel):
-    """A part of the file: no unknown keys, no infinities, never changed after it was read."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class FieldRule(Section):
-    """What one number in a reading may be; anything else is quarantined."""
-
-    unit: str = ""
-    min: float
-    max: float
-
-    @model_validator(mode="after")
-    def _range_is_possible(self) -> Self:
-        if self.min > self.max:
-            raise ValueError(f"min {self.min:g} is above max {self.max:g}; swap them")
-        return self
 
 
 class Fog(Section):
@@ -166,6 +138,8 @@ class Specification(Section):
     look_back: dt.timedelta = Field(default=dt.timedelta(0), ge=dt.timedelta(0))
     seed: int = Field(default=0, ge=0)
     held_out_share: float = Field(default=0.05, ge=0, lt=1)
+    lateness: dt.timedelta = Field(default=dt.timedelta(days=1), ge=dt.timedelta(0))
+    readings: ReadingRules = ReadingRules()
     fields: dict[ColumnName, FieldRule] = Field(min_length=1)
     fogs: dict[Name, Fog] = Field(min_length=1)
     features: dict[ColumnName, str] = Field(min_length=1)
@@ -193,6 +167,7 @@ class Specification(Section):
                 if sensor in owners:
                     raise ValueError(f"sensor {sensor} belongs to {owners[sensor]} and {fog}; give it to one fog")
                 owners[sensor] = fog
+        check_keys(self.fields, self.readings)
         if self.target.name in self.features:
             raise ValueError(f"the target {self.target.name} is also a feature; rename or remove one")
         if self.window < self.interval:
@@ -208,6 +183,16 @@ class Specification(Section):
         """The fog of each sensor."""
         return {sensor: fog for fog, settings in self.fogs.items() for sensor in settings.sensors}
 
+    def sensors_on(self, topic: str) -> tuple[str, ...]:
+        """Return the sensors of all fogs that read a topic."""
+        return tuple(sensor for fog in self.fogs.values() if fog.topic == topic for sensor in fog.sensors)
+
+    def warden(self, topic: str) -> str | None:
+        """Return the fog that quarantines a topic's records of unknown sensors, so that one does and not all."""
+        if self.readings.unknown_sensors == "ignore":
+            return None
+        return min(name for name, fog in self.fogs.items() if fog.topic == topic)
+
 
 class Federation(Specification):
     """A federation file: the specification, and how its rounds are run.
@@ -218,7 +203,6 @@ class Federation(Specification):
     description: str
     owner: str = "fogline"
     schedule: Literal["none", "live"] = "none"
-    lateness: dt.timedelta = Field(default=dt.timedelta(days=1), ge=dt.timedelta(0))
     round: RoundPolicy = RoundPolicy()
     promotion: Promotion = Promotion()
     alerts: Alerts | None = None

@@ -16,7 +16,7 @@ class Record:
     """A record to publish; ``partition`` None leaves the choice to the key's hash."""
 
     topic: str
-    key: str
+    key: str | bytes | None
     value: bytes | None
     partition: int | None = None
     headers: tuple[tuple[str, str], ...] = ()
@@ -129,4 +129,8 @@ class Publisher:
         last = self._producer.watch.last
         n_bytes = len(record.value or b"")
         detail = f" ({last})" if last else ""
-        return f"{record.topic}: record {record.key} of {n_bytes} bytes was not delivered: {reason}{detail}"
+        return f"{record.topic}: record {_text(record.key)} of {n_bytes} bytes was not delivered: {reason}{detail}"
+
+
+def _text(key: str | bytes | None) -> str:
+    return key.decode("utf-8", "backslashreplace") if isinstance(key, bytes) else str(key)

@@ -29,6 +29,9 @@ GLOBAL_MODEL = "global-model"
 MODEL_UPDATES = "model-updates"
 MODEL_WEIGHTS = "model-weights"
 
+# A reading with it is never late: people send it again on purpose.
+REPLAY_HEADER = "fogline-replay"
+
 N_WEIGHTS_PARTITIONS = 4
 N_BLOBS_PARTITIONS = 4
 

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from fogline.messages.account import ReadingAccount, SensorFlag
 from fogline.messages.base import Message
 from fogline.messages.weights import BlockedVector
 from fogline.sums import Moments, ScoreSums
@@ -43,7 +44,7 @@ class Answer(Message):
     """One manifest on ``model-updates``.
 
     ``update`` answers a train plan: weights with their layers in order, ``n_examples`` trained on, the norm of the
-    change and the base's score on the new interval (test, then train). ``scores`` and ``statistics`` answer a measure
+    change, the base's score on the new interval (test, then train), and what became of the window's readings. ``scores`` and ``statistics`` answer a measure
     plan. ``decline`` says why not.
     """
 
@@ -61,6 +62,8 @@ class Answer(Message):
     reason: str | None = None
     silent_sensors: tuple[str, ...] = ()
     readings: tuple[SensorDay, ...] = ()
+    account: ReadingAccount | None = None
+    flags: tuple[SensorFlag, ...] = ()
     platform: Platform | None = None
     read_s: float = 0.0
     compute_s: float = 0.0

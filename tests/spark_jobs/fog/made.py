@@ -11,7 +11,7 @@ import pyarrow as pa
 from fogline.federation import Federation
 from fogline.messages.plan import EventTimeSpan
 from fogline.scaling import Scale, Scaler
-from spark_jobs.fog.readings import store_schema
+from spark_jobs.fog.rules import store_schema
 from spark_jobs.fog.store import ReadingStore
 from tests.support.federations import small_federation
 

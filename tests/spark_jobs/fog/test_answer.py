@@ -110,7 +110,7 @@ def test_the_same_readings_give_the_same_bytes_in_whatever_batches_they_came(tmp
     s1, s3 = line(own, "s1", 0, 10), line(own, "s3", 0, 10)
     for number, part in enumerate((s3.slice(100), s1, s3.slice(0, 120), s1.slice(7, 50))):
         other_store.write(f"c-{number}", part)
-    other_store.close_dates(at(9))
+    other_store.tidy(at(9))
     other = answerer(own, other_store, models)
     assert comparable(one.answer(plan, ())) == comparable(one.answer(plan, ())) == comparable(other.answer(plan, ()))
 

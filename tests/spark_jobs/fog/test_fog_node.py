@@ -21,27 +21,21 @@ from tests.support.prometheus import scraped_text
 StartFog = Callable[..., FogProcess]
 SOUND = b'{"sensor_id": "s1", "event_time": "2024-01-01T00:30:00Z", "x": 1, "y": 3}'
 BAD = {
-    b"{": "",
-    b"": "",
-    b"null": "",
-    SOUND.replace(b'"x": 1', b'"x": "1,5"'): "x",
-    SOUND.replace(b'"x": 1', b'"x": NaN'): "x",
-    SOUND.replace(b'"x": 1', b'"x": 11'): "x",
-    SOUND.replace(b"00Z", b"00"): "event_time",
-    SOUND.replace(b"2024", b"2999"): "event_time",
-    SOUND.replace(b'"s1"', b'"s3"'): "sensor_id",
+    b"{": ("not_json", ""),
+    b"": ("not_json", ""),
+    b"null": ("not_an_object", ""),
+    SOUND.replace(b'"x": 1', b'"x": "1,5"'): ("number_as_text", "x"),
+    SOUND.replace(b'"x": 1', b'"x": NaN'): ("not_finite", "x"),
+    SOUND.replace(b'"x": 1', b'"x": 11'): ("out_of_range", "x"),
+    SOUND.replace(b"00Z", b"00"): ("bad_time", "event_time"),
+    SOUND.replace(b"2024", b"2999"): ("future_time", "event_time"),
+    SOUND.replace(b'"s1"', b'"s3"'): ("other_key", "sensor_id"),
 }
-
-
 QUARANTINED = {
-    "no_value": 1,
+    **dict.fromkeys((code for code, _ in BAD.values()), 1),
     "not_json": 2,
-    "wrong_type": 2,
-    "not_finite": 1,
-    "out_of_range": 1,
-    "bad_time": 1,
-    "implausible_time": 1,
-    "other_key": 1,
+    "no_value": 1,
+    "unknown_sensor": 1,
 }
 
 
@@ -84,11 +78,12 @@ def test_it_keeps_sound_readings_quarantines_the_rest_and_answers(
     assert (answer.kind, answer.n_examples, answer.silent_sensors) == ("update", 96, ())
     assert answer.weights is not None
     assert answer.weights.digest == expected_digest(farm, plan, tmp_path)
-    rejected = farm.rejected(len(BAD) + 1)
-    assert [value for value, _ in rejected] == [*BAD, None]
-    assert [headers["field"] for _, headers in rejected] == [*BAD.values(), ""]
-    assert [headers["offset"] for _, headers in rejected] == [str(offset) for offset in range(len(BAD) + 1)]
-    assert all(headers["reason"] for _, headers in rejected)
+    rejected = farm.rejected(len(BAD) + 2)
+    assert [value for value, _ in rejected] == [*BAD, None, SOUND]
+    wanted = [*BAD.values(), ("no_value", ""), ("unknown_sensor", "")]
+    assert [(headers["code"], headers["field"]) for _, headers in rejected] == wanted
+    assert [headers["offset"] for _, headers in rejected] == [str(offset) for offset in range(len(wanted))]
+    assert all(headers["reason"] and headers["fog"] == "fog-a" for _, headers in rejected)
     fog.wait_for("update from 96 rows")
     require_counted(scraped_text(port), answer)
     fog.terminate()

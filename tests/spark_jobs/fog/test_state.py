@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.fog.state import BatchCounts, FogState
+from spark_jobs.fog.rules.moment import EPOCH, MICROSECOND
+from spark_jobs.fog.state import Batch, FogState
+from spark_jobs.fog.watermark import Watermark
 from tests.spark_jobs.fog.made import at
 
 
@@ -17,28 +19,48 @@ def state(tmp_path: Path) -> Iterator[FogState]:
     opened.close()
 
 
-def counts(batch: int, n_kept: int, n_rejected: int = 0, checkpoint: str = "c") -> BatchCounts:
-    return BatchCounts(checkpoint, batch, n_kept, n_rejected)
+def us(day: float) -> int:
+    return (at(day) - EPOCH) // MICROSECOND
+
+
+def record(state: FogState, number: int, newest: float | None = None, checkpoint: str = "c", **tally: int) -> None:
+    marks = {} if newest is None else {"s1": Watermark(us(newest))}
+    state.record_batch(Batch(checkpoint, number), tally, marks)
 
 
 def test_a_replayed_batch_replaces_its_counts(state: FogState) -> None:
-    state.record_batch(counts(0, 10, 1), {})
-    state.record_batch(counts(1, 5, 2), {})
-    state.record_batch(counts(1, 6, 3), {})
-    assert state.totals() == (16, 4)
-    state.record_batch(counts(2, 1), {})
-    assert state.totals() == (17, 4)
+    record(state, 0, kept=10, late=1)
+    record(state, 1, kept=5, late=2, conflict=1)
+    record(state, 1, kept=6, late=3)
+    assert state.totals() == {"kept": 16, "late": 4, "conflict": 0}
+    record(state, 2, kept=1)
+    assert state.totals() == {"kept": 17, "late": 4, "conflict": 0}
 
 
 def test_a_new_checkpoint_adds_to_the_total(state: FogState) -> None:
-    state.record_batch(counts(5, 10), {})
-    state.record_batch(counts(0, 1, checkpoint="d"), {})
-    assert state.totals() == (11, 0)
+    record(state, 5, kept=10)
+    record(state, 0, checkpoint="d", kept=1)
+    assert state.totals() == {"kept": 11}
+
+
+def test_a_replayed_batch_sees_the_watermarks_from_before_it(state: FogState) -> None:
+    record(state, 0, 1)
+    record(state, 2, 5)
+    for number, newest in ((2, 1), (3, 5)):
+        assert state.watermarks(Batch("c", number)) == {"s1": Watermark(us(newest))}
+    assert state.watermarks(Batch("another", 3)) == {}
+
+
+def test_offsets_without_a_record_are_counted_once_a_batch(state: FogState) -> None:
+    record(state, 0, kept=1)
+    for _ in range(2):
+        state.record_lost(Batch("c", 0), 7)
+    assert state.totals() == {"kept": 1, "lost": 7}
 
 
 def test_progress_never_goes_back(state: FogState) -> None:
-    state.record_batch(counts(0, 1), {"s1": at(5)})
-    state.record_batch(counts(1, 1), {"s1": at(3)})
+    record(state, 0, 5)
+    record(state, 1, 3)
     assert state.progress.newest == {"s1": at(5)}
 
 
@@ -46,17 +68,17 @@ def test_a_reading_ends_a_sensors_silence(state: FogState) -> None:
     state.mark_silent(["s1", "s3"])
     assert state.progress.silent == {"s1", "s3"}
     assert state.progress.newest == {}
-    state.record_batch(counts(0, 1), {"s1": at(1)})
+    record(state, 0, 1)
     assert state.progress.silent == {"s3"}
 
 
 def test_everything_is_known_again_after_a_crash(state: FogState, tmp_path: Path) -> None:
-    state.record_batch(counts(0, 3, 1), {"s1": at(5)})
+    record(state, 0, 5, kept=3, late=1)
     state.mark_silent(["s3"])
     state.mark_answered("farm/main/1")
     # Not closed: a killed process closes nothing.
     again = FogState(tmp_path / "state.sqlite")
-    assert again.totals() == (3, 1)
+    assert again.totals() == {"kept": 3, "late": 1}
     assert again.progress.newest == {"s1": at(5)}
     assert again.progress.silent == {"s3"}
     assert again.is_answered("farm/main/1")
@@ -76,6 +98,6 @@ def test_progress_wakes_who_waits_for_it(state: FogState) -> None:
     waiter = threading.Thread(target=wait)
     waiter.start()
     ready.wait(30)
-    state.record_batch(counts(0, 1), {"s1": at(1)})
+    record(state, 0, 1, kept=1)
     waiter.join()
     assert woken == [True]

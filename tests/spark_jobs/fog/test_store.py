@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from fogline.federation import Federation
-from spark_jobs.fog.readings import store_schema
+from spark_jobs.fog.rules import store_schema
 from spark_jobs.fog.store import ReadingStore
 from tests.spark_jobs.fog import made
 from tests.spark_jobs.fog.made import at, readings, span
@@ -59,7 +59,7 @@ def test_merging_keeps_the_content_and_leaves_one_file(own: Federation, store: R
     for batch in range(5):
         store.write(f"c-{batch}", readings(own, "s1", [0.1 * batch, 1.5], [batch, 9], offset=10 * batch))
     before = store.read([span(0, 3)])
-    assert store.close_dates(at(3.0)) == [at(0).date(), at(1).date()]
+    assert store.tidy(at(3.0)) == [at(0).date(), at(1).date()]
     assert files(tmp_path) == ["date=2024-01-01/merged.parquet", "date=2024-01-02/merged.parquet"]
     assert store.read([span(0, 3)]).equals(before)
 
@@ -67,17 +67,17 @@ def test_merging_keeps_the_content_and_leaves_one_file(own: Federation, store: R
 def test_a_date_stays_open_for_as_long_as_a_reading_may_come(own: Federation, store: ReadingStore) -> None:
     store.write("c-0", readings(own, "s1", [0.1], [1]))
     store.write("c-1", readings(own, "s1", [0.2], [2]))
-    assert store.close_dates(at(1.99)) == []
-    assert store.close_dates(at(2.0)) == [at(0).date()]
+    assert store.tidy(at(1.99)) == []
+    assert store.tidy(at(2.0)) == [at(0).date()]
 
 
 def test_a_late_reading_opens_its_date_again(own: Federation, store: ReadingStore, tmp_path: Path) -> None:
     store.write("c-0", readings(own, "s1", [0.1], [1]))
     store.write("c-1", readings(own, "s1", [0.2], [2]))
-    store.close_dates(at(5))
+    store.tidy(at(5))
     store.write("c-2", readings(own, "s1", [0.3], [3]))
     assert store.read([span(0, 1)])["x"].to_pylist() == [1.0, 2.0, 3.0]
-    assert store.close_dates(at(5)) == [at(0).date()]
+    assert store.tidy(at(5)) == [at(0).date()]
     assert files(tmp_path) == ["date=2024-01-01/merged.parquet"]
 
 
@@ -88,7 +88,7 @@ def test_a_new_process_merges_what_the_last_one_left_and_removes_its_half_writte
     store.write("c-1", readings(own, "s1", [0.2], [2]))
     (tmp_path / "readings" / "date=2024-01-01" / ".half.part").write_bytes(b"PAR1")
     again = made.store(own, tmp_path)
-    assert again.close_dates(at(5)) == [at(0).date()]
+    assert again.tidy(at(5)) == [at(0).date()]
     assert files(tmp_path) == ["date=2024-01-01/merged.parquet"]
 
 

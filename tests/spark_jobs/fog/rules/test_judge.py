@@ -2,39 +2,14 @@
 
 import datetime as dt
 import json
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from fogline.federation.settings import FieldRule
-from spark_jobs.fog.readings import CHUNK, Judged, ReadingJudge, store_schema
-
-FIELDS = {"wind": FieldRule(min=0, max=60), "power": FieldRule(min=-200, max=2500)}
-NOW = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
-SOUND = {"sensor_id": "s1", "event_time": "2026-01-01T10:00:00+00:00", "wind": 3.5, "power": 100}
-
-
-def judge(*values: bytes | None, key: str = "s1") -> Judged:
-    n = len(values)
-    records = pa.table(
-        {
-            "key": pa.array([key] * n, pa.string()),
-            "value": pa.array(values, pa.binary()),
-            "partition": pa.array([2] * n, pa.int32()),
-            "offset": pa.array(range(100, 100 + n), pa.int64()),
-        }
-    )
-    return ReadingJudge(FIELDS).judge(records, NOW)
-
-
-def sound_but(**changes: Any) -> bytes:
-    return json.dumps({**SOUND, **changes}).encode()
-
-
-def with_literal(field: str, literal: str) -> bytes:
-    return sound_but(**{field: "HERE"}).replace(b'"HERE"', literal.encode())
+from spark_jobs.fog.rules import store_schema
+from spark_jobs.fog.rules.judge import CHUNK
+from tests.spark_jobs.fog.rules.made import FIELDS, SOUND, judge, sound_but, with_literal
 
 
 def test_a_sound_reading_is_kept_whole_with_its_place_on_kafka() -> None:
@@ -58,7 +33,7 @@ def test_what_is_no_reading_is_rejected(value: bytes | None) -> None:
     judged = judge(value)
     assert judged.readings.num_rows == 0
     assert len(judged.rejections) == 1
-    assert judged.rejections[0].reason
+    assert judged.rejections[0].fault.reason
 
 
 @pytest.mark.parametrize(
@@ -81,7 +56,7 @@ def test_what_is_no_reading_is_rejected(value: bytes | None) -> None:
 def test_a_value_that_is_no_number_in_range_rejects_the_whole_reading(literal: str) -> None:
     judged = judge(sound_but(), with_literal("wind", literal), sound_but())
     assert judged.readings["kafka_offset"].to_pylist() == [100, 102]
-    assert [(rejection.row, rejection.field) for rejection in judged.rejections] == [(1, "wind")]
+    assert [(rejection.row, rejection.fault.field) for rejection in judged.rejections] == [(1, "wind")]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +77,7 @@ def test_a_value_that_is_no_number_in_range_rejects_the_whole_reading(literal: s
 def test_a_time_that_is_missing_ambiguous_or_in_the_future_is_rejected(literal: str) -> None:
     judged = judge(with_literal("event_time", literal))
     assert judged.readings.num_rows == 0
-    assert [rejection.field for rejection in judged.rejections] == ["event_time"]
+    assert [rejection.fault.field for rejection in judged.rejections] == ["event_time"]
 
 
 @pytest.mark.parametrize(
@@ -135,14 +110,12 @@ def test_a_field_that_is_not_declared_is_ignored() -> None:
 
 def test_a_reading_under_another_sensors_key_is_rejected() -> None:
     judged = judge(sound_but(sensor_id="s2"))
-    assert [(r.field, r.reason) for r in judged.rejections] == [("sensor_id", "is not the record's key")]
+    assert [one.fault[:2] for one in judged.rejections] == [("other_key", "sensor_id")]
 
 
 @pytest.mark.parametrize("literal", ["NaN", "-Infinity", "1e999"])
 def test_a_number_that_is_not_finite_is_said_to_be_so(literal: str) -> None:
-    assert [rejection.reason for rejection in judge(with_literal("wind", literal)).rejections] == [
-        "Input should be a finite number"
-    ]
+    assert [rejection.fault.kind for rejection in judge(with_literal("wind", literal)).rejections] == ["not_finite"]
 
 
 def test_rejections_name_their_rows_whatever_the_reason() -> None:
