@@ -22,14 +22,13 @@ from fogline.federation import Federation, federation_file, load_federation
 from fogline.messages.plan import EventTimeSpan
 from fogline.sums import ScoreSums
 from producer.sources.la_haute_borne import ensure_readings
-from spark_jobs.fog.store import ReadingStore
-from tests.support.in_process import InProcess, fill_stores
+from tests.support.in_process import InProcess, Stores, fill_stores
 
 N_ROUNDS = 52
 SHOWN = (1, 4, 12, 26, N_ROUNDS)
 
 
-def run(federation: Federation, stores: dict[str, ReadingStore], n_rounds: int) -> tuple[dict[int, ScoreSums], str]:
+def run(federation: Federation, stores: Stores, n_rounds: int) -> tuple[dict[int, ScoreSums], str]:
     """Run rounds; return the scores on all of 2015 after some of them, and the last model's digest."""
     farm = InProcess(federation, stores)
     first = farm.initialise()

@@ -112,7 +112,7 @@ class Application:
         unused = UnusedRecords(folder.unused, federation.lateness)
         meter = self._metrics.of(name, state, store)
         parts = FogParts(federation, name, folder, state, store, unused, meter)
-        node = FogNode(federation, name, store, state, self._models, environment.cloud, meter)
+        node = FogNode(federation, name, store, unused, state, self._models, environment.cloud, meter)
         return Fog(parts, BatchWriter(parts, self._edge_publisher), node)
 
     def _check_topics(self, fogs: Sequence[str]) -> None:

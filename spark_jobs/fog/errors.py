@@ -17,6 +17,7 @@ class Decline(StrEnum):
     NO_READINGS = "no_readings"
     NO_TARGET = "no_target"
     HELD_OUT = "held_out"
+    LEFT_OUT = "left_out"
     WRONG_CLASS = "wrong_class"
     NOT_FINITE = "not_finite"
     # A model's blocks are gone, or Kafka or the store did not give what the plan needs.

@@ -26,6 +26,8 @@ class Rows:
 
     Attributes
     ----------
+    sensor
+        Shape ``(n,)``, text.
     event_time
         Shape ``(n,)``, datetime64[us] in UTC.
     columns
@@ -36,6 +38,7 @@ class Rows:
         Whether the row's day is held out of training.
     """
 
+    sensor: npt.NDArray[np.object_]
     event_time: npt.NDArray[np.datetime64]
     columns: dict[str, Floats]
     target: Floats
@@ -47,7 +50,7 @@ class Rows:
     def where(self, mask: Mask) -> Self:
         """Return the rows of a mask."""
         columns = {name: column[mask] for name, column in self.columns.items()}
-        return type(self)(self.event_time[mask], columns, self.target[mask], self.held_out[mask])
+        return type(self)(self.sensor[mask], self.event_time[mask], columns, self.target[mask], self.held_out[mask])
 
     def within(self, span: EventTimeSpan) -> Self:
         """Return the rows in a stretch of event time."""
@@ -64,7 +67,11 @@ def rows_of(readings: pa.Table, specification: Specification) -> Rows:
     table = features.compute(readings, {**specification.features, target.name: target.expression})
     columns = {name: _finite(table, name) for name in (*specification.features, target.name)}
     event_time = table["event_time"].to_numpy()
-    return Rows(event_time, columns, columns[target.name], _held_out(table, event_time, specification))
+    held_out = _held_out(table, event_time, specification)
+    # One object a sensor, not one a row.
+    sensor = table["sensor_id"].combine_chunks().dictionary_encode()
+    names = np.array(sensor.dictionary.to_pylist(), object)[sensor.indices.to_numpy()]
+    return Rows(names, event_time, columns, columns[target.name], held_out)
 
 
 def sensor_days(readings: pa.Table) -> tuple[SensorDay, ...]:

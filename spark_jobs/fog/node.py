@@ -23,6 +23,7 @@ from spark_jobs.fog.models import ModelCache
 from spark_jobs.fog.plans import AnnouncedPlan, PlanBoard, behind
 from spark_jobs.fog.state import FogState
 from spark_jobs.fog.store import ReadingStore
+from spark_jobs.fog.unused import UnusedRecords
 
 POLL_S = 1.0
 RETRY_S = 2.0
@@ -46,6 +47,7 @@ class FogNode:
         federation: Federation,
         fog: str,
         store: ReadingStore,
+        unused: UnusedRecords,
         state: FogState,
         models: ModelCache,
         config: ClientConfig,
@@ -54,7 +56,7 @@ class FogNode:
         self._federation, self._fog, self._state, self._config = federation.federation, fog, state, config
         self._sensors: Sequence[str] = federation.fogs[fog].sensors
         self._board = PlanBoard(fog, self._sensors)
-        self._answerer = Answerer(federation.specification(), fog, store, models.fetch)
+        self._answerer = Answerer(federation.specification(), fog, store, unused, models.fetch)
         self._publisher = Publisher(config, idempotent=True)
         self._stopping = threading.Event()
         self._meter, self._log = meter, logging.getLogger(fog)

@@ -31,7 +31,15 @@ class ReadingStore(DatedFiles):
             Columns as `fogline.features.reading_schema`. Of readings of one sensor and event time the one with the
             lowest Kafka partition and offset counts.
         """
-        return super().read(spans).select(self._columns.names).cast(self._columns)
+        return self.without_places(super().read(spans))
+
+    def without_places(self, readings: pa.Table) -> pa.Table:
+        """Return stored readings in the columns that features are made of."""
+        return readings.select(self._columns.names).cast(self._columns)
+
+    def read_with_places(self, spans: Iterable[EventTimeSpan]) -> pa.Table:
+        """Return the same as `read`, in the store's own columns."""
+        return super().read(spans)
 
     def read_day(self, day: int) -> pa.Table:
         """Return what lies there of a UTC date, counted in days since 1970, in the store's own columns."""

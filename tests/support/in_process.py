@@ -18,18 +18,21 @@ from fogline.sums import ScoreSums
 from spark_jobs.aggregation.rules import RULES
 from spark_jobs.fog.answer import Answerer
 from spark_jobs.fog.store import ReadingStore
+from spark_jobs.fog.unused import UnusedRecords
+
+Stores = dict[str, tuple[ReadingStore, UnusedRecords]]
 
 
 class InProcess:
     """A federation whose fogs are called instead of asked."""
 
-    def __init__(self, federation: Federation, stores: dict[str, ReadingStore]) -> None:
+    def __init__(self, federation: Federation, stores: Stores) -> None:
         self.federation = federation
         self.specification: Specification = federation.specification()
         self._vectors: dict[str, Vector] = {}
         self._fogs = {
-            fog: Answerer(self.specification, fog, store, lambda weights: self._vectors[weights.digest])
-            for fog, store in stores.items()
+            fog: Answerer(self.specification, fog, *stored, lambda weights: self._vectors[weights.digest])
+            for fog, stored in stores.items()
         }
 
     def initialise(self) -> GlobalModel:
@@ -94,18 +97,19 @@ class InProcess:
         )
 
 
-def fill_stores(federation: Federation, readings: pa.Table, folder: Path) -> dict[str, ReadingStore]:
+def fill_stores(federation: Federation, readings: pa.Table, folder: Path) -> Stores:
     """Give each fog its own readings, by the federation's ranges, as ingest does."""
     table = readings.append_column("kafka_partition", pa.array(np.zeros(len(readings), np.int32)))
     table = table.append_column("kafka_offset", pa.array(np.arange(len(readings), dtype=np.int64)))
     for name, rule in federation.fields.items():
         in_range = pc.and_(pc.greater_equal(table[name], rule.min), pc.less_equal(table[name], rule.max))
         table = table.filter(pc.fill_null(in_range, True))
-    stores = {}
+    stores: Stores = {}
     for fog, settings in federation.fogs.items():
         own = table.filter(pc.is_in(table["sensor_id"], pa.array(settings.sensors)))
-        stores[fog] = ReadingStore(folder / fog, federation.fields, federation.lateness)
-        stores[fog].write("all", own)
+        store = ReadingStore(folder / fog, federation.fields, federation.lateness)
+        store.write("all", own)
+        stores[fog] = (store, UnusedRecords(folder / f"{fog} unused", federation.lateness))
     return stores
 
 

@@ -44,8 +44,8 @@ class Answer(Message):
     """One manifest on ``model-updates``.
 
     ``update`` answers a train plan: weights with their layers in order, ``n_examples`` trained on, the norm of the
-    change, the base's score on the new interval (test, then train), and what became of the window's readings. ``scores`` and ``statistics`` answer a measure
-    plan. ``decline`` says why not.
+    change, the base's score on the new interval (test, then train), and what became of the window's readings.
+    ``scores`` and ``statistics`` answer a measure plan. ``decline`` says why not.
     """
 
     kind: Literal["update", "scores", "statistics", "decline"]

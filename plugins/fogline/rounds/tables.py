@@ -8,6 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from fogline.messages.answer import Answer
 from fogline.messages.seal import Result
 from fogline.sums import ScoreSums
 
@@ -63,6 +64,39 @@ def verdicts_table(title: str, rows: Iterable[VerdictRow]) -> str:
         for row in rows
     ]
     return text_table(title, ("fog", "verdict", "examples", "|update|", "after s", "cause", "reason"), body)
+
+
+def accounts_table(answers: Iterable[Answer]) -> str:
+    """Return what became of the readings that each fog received for the window of a training plan."""
+    body = [
+        (
+            answer.fog,
+            one.received,
+            one.used,
+            one.held_out,
+            one.without_target,
+            one.left_out,
+            one.duplicate,
+            one.late,
+            one.n_quarantined,
+            ", ".join(f"{code} {n}" for code, n in one.quarantined.items()),
+        )
+        for answer in answers
+        if (one := answer.account) is not None
+    ]
+    heading = (
+        "fog",
+        "received",
+        "used",
+        "held out",
+        "no target",
+        "left out",
+        "duplicate",
+        "late",
+        "quarantined",
+        "why",
+    )
+    return text_table("Readings of the window", heading, body)
 
 
 def contributions_table(result: Result) -> str:

@@ -13,6 +13,7 @@ from fogline.messages.plan import EventTimeSpan
 from fogline.scaling import Scale, Scaler
 from spark_jobs.fog.rules import store_schema
 from spark_jobs.fog.store import ReadingStore
+from spark_jobs.fog.unused import UnusedRecords
 from tests.support.federations import small_federation
 
 START = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
@@ -57,6 +58,11 @@ def line(own: Federation, sensor: str, first: int, end: int, per_day: int = 24, 
 def store(own: Federation, folder: Path) -> ReadingStore:
     """Open a store."""
     return ReadingStore(folder / "readings", own.fields, own.lateness)
+
+
+def unused(own: Federation, folder: Path) -> UnusedRecords:
+    """Open the account of the records that are no readings."""
+    return UnusedRecords(folder / "unused", own.lateness)
 
 
 def unit_scaler() -> Scaler:

@@ -108,7 +108,8 @@ def expected_digest(farm: Farm, plan: Plan, folder: Path, first: int = 0) -> str
     store = made.store(farm.own, folder / "expected")
     store.write("c-0", line(farm.own, "s1", first, first + 5))
     store.write("c-1", line(farm.own, "s3", first, first + 5))
-    answerer = Answerer(farm.own.specification(), "fog-a", store, lambda weights: ZEROS)
+    unused = made.unused(farm.own, folder / "expected")
+    answerer = Answerer(farm.own.specification(), "fog-a", store, unused, lambda weights: ZEROS)
     weights = answerer.answer(plan, ()).weights
     assert weights is not None
     return vector_digest(weights)

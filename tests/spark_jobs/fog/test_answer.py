@@ -45,8 +45,8 @@ def models() -> Models:
     return Models()
 
 
-def answerer(own: Federation, store: ReadingStore, models: Models) -> Answerer:
-    return Answerer(own.specification(), "fog-a", store, models.fetch)
+def answerer(own: Federation, store: ReadingStore, models: Models, folder: Path) -> Answerer:
+    return Answerer(own.specification(), "fog-a", store, made.unused(own, folder), models.fetch)
 
 
 def filled(own: Federation, folder: Path) -> ReadingStore:
@@ -78,7 +78,7 @@ def comparable(computed: Computed) -> tuple[Answer, bytes | None]:
 
 def test_an_update_counts_what_it_was_trained_on(tmp_path: Path, models: Models) -> None:
     own = made.federation(tmp_path, training={"epochs": 30, "batch_size": 8, "learning_rate": 0.1})
-    computed = answerer(own, filled(own, tmp_path), models).answer(to_train(own, models), ("s3",))
+    computed = answerer(own, filled(own, tmp_path), models, tmp_path).answer(to_train(own, models), ("s3",))
     answer = computed.answer
     assert (answer.kind, answer.n_examples, answer.silent_sensors) == ("update", 96, ("s3",))
     assert computed.weights is not None
@@ -95,7 +95,7 @@ def test_an_update_counts_what_it_was_trained_on(tmp_path: Path, models: Models)
 def test_the_base_is_scored_on_the_interval_before_training(tmp_path: Path, models: Models) -> None:
     own = made.federation(tmp_path)
     store = filled(own, tmp_path)
-    scores = answerer(own, store, models).answer(to_train(own, models), ()).answer.base_scores
+    scores = answerer(own, store, models, tmp_path).answer(to_train(own, models), ()).answer.base_scores
     y = np.asarray(store.read([span(3, 4)])["y"])
     assert scores is not None
     assert scores.n == 48
@@ -105,19 +105,19 @@ def test_the_base_is_scored_on_the_interval_before_training(tmp_path: Path, mode
 def test_the_same_readings_give_the_same_bytes_in_whatever_batches_they_came(tmp_path: Path, models: Models) -> None:
     own = made.federation(tmp_path)
     plan = to_train(own, models)
-    one = answerer(own, filled(own, tmp_path / "one"), models)
+    one = answerer(own, filled(own, tmp_path / "one"), models, tmp_path)
     other_store = made.store(own, tmp_path / "other")
     s1, s3 = line(own, "s1", 0, 10), line(own, "s3", 0, 10)
     for number, part in enumerate((s3.slice(100), s1, s3.slice(0, 120), s1.slice(7, 50))):
         other_store.write(f"c-{number}", part)
     other_store.tidy(at(9))
-    other = answerer(own, other_store, models)
+    other = answerer(own, other_store, models, tmp_path)
     assert comparable(one.answer(plan, ())) == comparable(one.answer(plan, ())) == comparable(other.answer(plan, ()))
 
 
 def test_held_out_days_are_scored_and_never_trained_on(tmp_path: Path, models: Models) -> None:
     own = made.federation(tmp_path, held_out_share=0.4)
-    fog = answerer(own, filled(own, tmp_path), models)
+    fog = answerer(own, filled(own, tmp_path), models, tmp_path)
     base = models.reference("base", ZEROS)
 
     def n_scored(rows: str) -> int:
@@ -133,7 +133,7 @@ def test_held_out_rows_are_the_same_whether_their_days_alone_are_read_or_all(tmp
     frame = "RANGE BETWEEN INTERVAL 6 HOURS PRECEDING AND CURRENT ROW"
     earlier = f"avg(x) OVER (PARTITION BY sensor_id ORDER BY event_time {frame})"
     own = made.federation(tmp_path, held_out_share=0.4, look_back="PT6H", features={"x": earlier})
-    fog = answerer(own, filled(own, tmp_path), models)
+    fog = answerer(own, filled(own, tmp_path), models, tmp_path)
     right = models.reference("base", RIGHT)
     sums = {
         rows: fog.answer(to_score(own, right, rows=rows), ()).answer.scores["base"]
@@ -146,7 +146,7 @@ def test_held_out_rows_are_the_same_whether_their_days_alone_are_read_or_all(tmp
 def test_every_model_of_the_plan_is_scored(tmp_path: Path, models: Models) -> None:
     own = made.federation(tmp_path)
     plan = to_score(own, models.reference("base", ZEROS), models.reference("candidate", RIGHT))
-    scores = answerer(own, filled(own, tmp_path), models).answer(plan, ()).answer.scores
+    scores = answerer(own, filled(own, tmp_path), models, tmp_path).answer(plan, ()).answer.scores
     assert scores["candidate"].rmse == pytest.approx(0, abs=1e-6)
     assert scores["base"].rmse is not None
     assert scores["base"].rmse > 1
@@ -156,14 +156,14 @@ def test_scores_are_in_the_targets_own_unit(tmp_path: Path, models: Models) -> N
     own = made.federation(tmp_path)
     scaler = Scaler(features={"x": Scale(mean=0, sd=1)}, target=Scale(mean=1.0, sd=2.0))
     plan = to_score(own, models.reference("base", np.array([1, 0], np.float32)), scaler=scaler)
-    scores = answerer(own, filled(own, tmp_path), models).answer(plan, ()).answer.scores
+    scores = answerer(own, filled(own, tmp_path), models, tmp_path).answer(plan, ()).answer.scores
     assert scores["base"].rmse == pytest.approx(0, abs=1e-6)
 
 
 def test_no_rows_to_score_are_an_answer(tmp_path: Path, models: Models) -> None:
     own = made.federation(tmp_path)
     plan = to_score(own, models.reference("base", ZEROS))
-    answer = answerer(own, made.store(own, tmp_path), models).answer(plan, ()).answer
+    answer = answerer(own, made.store(own, tmp_path), models, tmp_path).answer(plan, ()).answer
     assert (answer.kind, answer.n_examples, answer.scores["base"].n) == ("scores", 0, 0)
 
 
@@ -171,7 +171,7 @@ def test_statistics_are_of_features_and_target(tmp_path: Path, models: Models) -
     own = made.federation(tmp_path)
     store = made.store(own, tmp_path)
     store.write("c-0", readings(own, "s1", [0.1, 0.2, 0.3], [1.0, 3.0, None]))
-    answer = answerer(own, store, models).answer(measure_plan(own), ()).answer
+    answer = answerer(own, store, models, tmp_path).answer(measure_plan(own), ()).answer
     assert (answer.kind, answer.n_examples) == ("statistics", 3)
     assert set(answer.statistics) == {"x", "y"}
     x, y = answer.statistics["x"], answer.statistics["y"]
@@ -194,7 +194,7 @@ def test_a_plan_that_cannot_be_answered_is_declined_with_the_reason(
 ) -> None:
     own = made.federation(tmp_path)
     with pytest.raises(PlanDeclined, match=reason):
-        answerer(own, filled(own, tmp_path), models).answer(to_train(own, models, **changes), ())
+        answerer(own, filled(own, tmp_path), models, tmp_path).answer(to_train(own, models, **changes), ())
 
 
 @pytest.mark.parametrize(
@@ -212,33 +212,36 @@ def test_another_view_of_the_readings_is_declined(
     (tmp_path / "cloud").mkdir()
     cloud = made.federation(tmp_path / "cloud", **theirs)
     with pytest.raises(PlanDeclined, match=reason):
-        answerer(own, filled(own, tmp_path), models).answer(to_train(cloud, models, members=("fog-a",)), ())
+        answerer(own, filled(own, tmp_path), models, tmp_path).answer(to_train(cloud, models, members=("fog-a",)), ())
 
 
 def test_how_the_cloud_trains_is_the_clouds_to_change(tmp_path: Path, models: Models) -> None:
     own = made.federation(tmp_path)
     (tmp_path / "cloud").mkdir()
     cloud = made.federation(tmp_path / "cloud", training={"epochs": 2, "batch_size": 4, "learning_rate": 0.01}, seed=9)
-    assert answerer(own, filled(own, tmp_path), models).answer(to_train(cloud, models), ()).answer.kind == "update"
+    assert (
+        answerer(own, filled(own, tmp_path), models, tmp_path).answer(to_train(cloud, models), ()).answer.kind
+        == "update"
+    )
 
 
 def test_readings_on_held_out_days_alone_are_declined(tmp_path: Path, models: Models) -> None:
     own = made.federation(tmp_path, held_out_share=0.999999)
     with pytest.raises(PlanDeclined, match=r"all 96 readings .* lie on held-out days"):
-        answerer(own, filled(own, tmp_path), models).answer(to_train(own, models), ())
+        answerer(own, filled(own, tmp_path), models, tmp_path).answer(to_train(own, models), ())
 
 
 def test_training_that_diverges_is_declined_with_the_remedy(tmp_path: Path, models: Models) -> None:
     own = made.federation(tmp_path, training={"epochs": 500, "batch_size": 8, "learning_rate": 50.0})
     with pytest.raises(PlanDeclined, match=r"training diverged: .*; lower training\.learning_rate"):
-        answerer(own, filled(own, tmp_path), models).answer(to_train(own, models), ())
+        answerer(own, filled(own, tmp_path), models, tmp_path).answer(to_train(own, models), ())
 
 
 def test_a_model_of_another_size_is_declined(tmp_path: Path, models: Models) -> None:
     own = made.federation(tmp_path)
     plan = to_train(own, models, base=np.zeros(3, np.float32))
     with pytest.raises(PlanDeclined, match="base has 3 parameters, the network 2"):
-        answerer(own, filled(own, tmp_path), models).answer(plan, ())
+        answerer(own, filled(own, tmp_path), models, tmp_path).answer(plan, ())
 
 
 def test_a_target_that_is_no_class_is_declined(tmp_path: Path, models: Models) -> None:
@@ -249,7 +252,7 @@ def test_a_target_that_is_no_class_is_declined(tmp_path: Path, models: Models) -
     )
     plan = to_train(own, models, base=np.zeros(4, np.float32))
     with pytest.raises(PlanDeclined, match=r"target\.expression: 2 is no class; classes are 0 to 1"):
-        answerer(own, filled(own, tmp_path), models).answer(plan, ())
+        answerer(own, filled(own, tmp_path), models, tmp_path).answer(plan, ())
 
 
 def test_a_classs_error_is_right_or_wrong(tmp_path: Path, models: Models) -> None:
@@ -259,7 +262,7 @@ def test_a_classs_error_is_right_or_wrong(tmp_path: Path, models: Models) -> Non
         target={"name": "y", "expression": "CASE WHEN x > 0 THEN 1 ELSE 0 END"},
         training={"epochs": 200, "batch_size": 8, "learning_rate": 1.0},
     )
-    fog = answerer(own, filled(own, tmp_path), models)
+    fog = answerer(own, filled(own, tmp_path), models, tmp_path)
     scaler = Scaler(features={"x": Scale(mean=0, sd=1)}, target=None)
     trained = fog.answer(to_train(own, models, base=np.zeros(4, np.float32), scaler=scaler), ())
     assert trained.weights is not None
