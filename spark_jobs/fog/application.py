@@ -110,6 +110,8 @@ class Application:
         state = FogState(folder.state)
         store = ReadingStore(folder.readings, federation.fields, federation.lateness)
         unused = UnusedRecords(folder.unused, federation.lateness)
+        for files in (store, unused):
+            files.recover()
         meter = self._metrics.of(name, state, store)
         parts = FogParts(federation, name, folder, state, store, unused, meter)
         node = FogNode(federation, name, store, unused, state, self._models, environment.cloud, meter)

@@ -46,9 +46,12 @@ class DatedFiles:
         # Merging replaces files; a reader must not see a date half replaced.
         self._merging = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
-        for leftover in folder.glob("*/.*.part"):
-            leftover.unlink()
         self._open = {date: len(self._files(date)) for date in self.dates() if len(self._files(date)) > 1}
+
+    def recover(self) -> None:
+        """Remove what a killed process left half written; only who alone writes here may ask for it."""
+        for leftover in self._folder.glob("*/.*.part"):
+            leftover.unlink()
 
     def write(self, name: str, rows: pa.Table) -> None:
         """Write a batch's rows under ``name``, which must be the same when the batch is replayed."""

@@ -34,10 +34,21 @@ class Environment:
         # Never the cloud's settings with another address: its password is not the edge's to see.
         has_edge = any(name.startswith(EDGE_PREFIX) and value for name, value in os.environ.items())
         edge = config_from_environment(EDGE_PREFIX) if has_edge else cloud
-        data = os.environ.get(DATA_VARIABLE)
-        if not data:
-            raise FogError(f"{DATA_VARIABLE} is not set; give it a folder that this fog's readings may fill")
-        return cls(cloud, edge, Path(data).absolute())
+        return cls(cloud, edge, data_folder())
+
+
+def data_folder() -> Path:
+    """Return the folder of the fogs' data.
+
+    Raises
+    ------
+    FogError
+        It is not set.
+    """
+    data = os.environ.get(DATA_VARIABLE)
+    if not data:
+        raise FogError(f"{DATA_VARIABLE} is not set; give it a folder that this fog's readings may fill")
+    return Path(data).absolute()
 
 
 def load_fogs(folder: Path, name: str, fogs: Sequence[str]) -> Federation:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import IO
 
 from spark_jobs.fog.errors import FogError
+from spark_jobs.fog.paths import FogPaths
 
 
-class FogFolder:
+class FogFolder(FogPaths):
     """The folder of one fog, claimed for this process until it ends.
 
     Attributes
@@ -26,11 +27,7 @@ class FogFolder:
     """
 
     def __init__(self, data: Path, federation: str, fog: str, topic: str) -> None:
-        self.path = data / federation / fog
-        self.checkpoint = self.path / "checkpoint"
-        self.readings = self.path / "readings"
-        self.unused = self.path / "unused"
-        self.state = self.path / "state.sqlite"
+        super().__init__(data, federation, fog)
         self._lock = self._claim(fog)
         self.checkpoint_id = self._identify({"federation": federation, "fog": fog, "topic": topic})
 

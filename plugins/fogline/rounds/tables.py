@@ -8,7 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from fogline.messages.answer import Answer
+from fogline.messages.account import ReadingAccount
 from fogline.messages.seal import Result
 from fogline.sums import ScoreSums
 
@@ -66,37 +66,28 @@ def verdicts_table(title: str, rows: Iterable[VerdictRow]) -> str:
     return text_table(title, ("fog", "verdict", "examples", "|update|", "after s", "cause", "reason"), body)
 
 
-def accounts_table(answers: Iterable[Answer]) -> str:
-    """Return what became of the readings that each fog received for the window of a training plan."""
-    body = [
-        (
-            answer.fog,
-            one.received,
-            one.used,
-            one.held_out,
-            one.without_target,
-            one.left_out,
-            one.duplicate,
-            one.late,
-            one.n_quarantined,
-            ", ".join(f"{code} {n}" for code, n in one.quarantined.items()),
-        )
-        for answer in answers
-        if (one := answer.account) is not None
-    ]
-    heading = (
-        "fog",
-        "received",
-        "used",
-        "held out",
-        "no target",
-        "left out",
-        "duplicate",
-        "late",
-        "quarantined",
-        "why",
-    )
-    return text_table("Readings of the window", heading, body)
+@dataclass(frozen=True)
+class AccountRow:
+    """What became of the records that a fog received; ``n_lost`` expired on Kafka before it read them, of any time."""
+
+    fog: str
+    account: ReadingAccount
+    n_lost: int | None = None
+
+
+def accounts_table(title: str, rows: Sequence[AccountRow]) -> str:
+    """Return what became of the records that each fog received, one line a fog and one more where some were refused."""
+    body: list[tuple[object, ...]] = []
+    for row in rows:
+        one = row.account
+        kept = (one.used, one.held_out, one.without_target, one.left_out)
+        body.append((row.fog, one.received, *kept, one.duplicate, one.late, one.n_quarantined, row.n_lost))
+    heading = ("fog", "received", "used", "held out", "no target", "left out", "twice", "late", "refused", "lost")
+    return "\n".join([text_table(title, heading, body), *(_refused(row) for row in rows if row.account.quarantined)])
+
+
+def _refused(row: AccountRow) -> str:
+    return f"{row.fog} refused: " + ", ".join(f"{code} {n}" for code, n in row.account.quarantined.items())
 
 
 def contributions_table(result: Result) -> str:

@@ -89,6 +89,7 @@ def test_a_new_process_merges_what_the_last_one_left_and_removes_its_half_writte
     (tmp_path / "readings" / "date=2024-01-01" / ".half.part").write_bytes(b"PAR1")
     again = made.store(own, tmp_path)
     assert again.tidy(at(5)) == [at(0).date()]
+    again.recover()
     assert files(tmp_path) == ["date=2024-01-01/merged.parquet"]
 
 

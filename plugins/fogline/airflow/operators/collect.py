@@ -17,7 +17,7 @@ from fogline.messages.answer import Answer
 from fogline.messages.seal import Seal
 from fogline.rounds.errors import RoundRefused
 from fogline.rounds.judge import PlanState, Verdict
-from fogline.rounds.tables import accounts_table, verdicts_table
+from fogline.rounds.tables import AccountRow, accounts_table, verdicts_table
 from fogline.steps.aggregate import hand_over
 from fogline.steps.collect import Collector
 from fogline.steps.ending import ending_round
@@ -97,7 +97,8 @@ class CollectWeights(CollectAnswers):
 
     def on_sealed(self, services: Services, federation: Federation, dag_run_id: str, seal: Seal) -> None:
         """Say what the fogs' readings are like, and put the seal where the Spark job reads it."""
-        log_lines(self.log, accounts_table(seal.answers))
+        rows = [AccountRow(answer.fog, answer.account) for answer in seal.answers if answer.account]
+        log_lines(self.log, accounts_table(f"Readings of {seal.plan.window}", rows))
         for answer in seal.answers:
             for flag in answer.flags:
                 self.log.warning("%s: %s", answer.fog, flag)

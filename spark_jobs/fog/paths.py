@@ -1,0 +1,14 @@
+"""Where a fog's data lie."""
+
+from pathlib import Path
+
+
+class FogPaths:
+    """The places in the folder of one fog."""
+
+    def __init__(self, data: Path, federation: str, fog: str) -> None:
+        self.path = data / federation / fog
+        self.checkpoint = self.path / "checkpoint"
+        self.readings = self.path / "readings"
+        self.unused = self.path / "unused"
+        self.state = self.path / "state.sqlite"
