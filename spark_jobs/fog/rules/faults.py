@@ -20,6 +20,7 @@ class RejectionKind(StrEnum):
     UNKNOWN_SENSOR = "unknown_sensor"
     OTHER_KEY = "other_key"
     MISSING = "missing"
+    RENAMED_FIELD = "renamed_field"
     AMBIGUOUS_FIELD = "ambiguous_field"
     WRONG_TYPE = "wrong_type"
     NUMBER_AS_TEXT = "number_as_text"

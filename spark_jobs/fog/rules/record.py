@@ -20,6 +20,8 @@ SPACE = " \t\n\r"
 # Longer integers are far beyond every float, and Python refuses to read them.
 N_DIGITS = 4_000
 
+_SEPARATORS = str.maketrans("", "", "_-. ")
+
 Values = tuple[Any, ...]
 
 
@@ -38,6 +40,7 @@ class RecordParser:
 
     def __init__(self, keys: Sequence[str], encoding: str, max_bytes: int) -> None:
         self._places = {key: place for place, key in enumerate(keys)}
+        self._plain_keys = {_plain(key): key for key in keys}
         self._encoding, self._max_bytes = encoding, max_bytes
         names = [f"k{place}" for place in range(len(keys))]
         row = msgspec.defstruct(
@@ -74,14 +77,18 @@ class RecordParser:
             values: Values = self._get(self._decode(raw))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        return None if self._may_repeat(raw, values) else values
+        return None if self._may_hide(raw, values) else values
 
-    def _may_repeat(self, raw: bytes, values: Values) -> bool:
-        # Of two values under one key msgspec takes the last. With all keys there, and no quotes but theirs and those of
-        # two texts (sensor and time, commonly), none is there twice.
-        if raw.count(b'"') == self._n_quotes and type(values[0]) is type(values[1]) is str and ABSENT not in values:
-            return False
-        return any(raw.count(quoted) > 1 for quoted in self._quoted)
+    def _may_hide(self, raw: bytes, values: Values) -> bool:
+        # Of two values under one key msgspec takes the last, and it tells nothing of other keys. With all keys there,
+        # and no quotes but theirs and those of two texts (sensor and time, commonly), there is nothing else.
+        n_quotes = raw.count(b'"')
+        if ABSENT not in values:
+            if n_quotes == self._n_quotes and type(values[0]) is type(values[1]) is str:
+                return False
+            return any(raw.count(quoted) > 1 for quoted in self._quoted)
+        n_keys = sum(value is not ABSENT for value in values)
+        return n_quotes != 2 * (n_keys + sum(type(value) is str for value in values))
 
     def values(self, raw: bytes | None, n_bytes: int) -> Values | Fault:
         """Return the values under the keys, `ABSENT` where there is none, or the record's fault."""
@@ -123,18 +130,32 @@ class RecordParser:
 
     def _of_pairs(self, pairs: "_Object") -> Values | Fault:
         found: list[Any] = [ABSENT] * len(self._places)
+        others = []
         for key, value in pairs:
             place = self._places.get(key)
             if place is None:
+                others.append(key)
                 continue
             if found[place] is not ABSENT:
                 return Fault(RejectionKind.DUPLICATED_KEY, key, f"{key}: it is there twice; send it once")
             found[place] = value
+        for key in others:
+            renamed = self._plain_keys.get(_plain(key))
+            if renamed is not None and found[self._places[renamed]] is ABSENT:
+                reason = (
+                    f"{renamed}: it is absent, and there is {shown(key)}; if that is it, name it in the field's names"
+                )
+                return Fault(RejectionKind.RENAMED_FIELD, renamed, reason)
         return tuple(found)
 
 
 class _Object(list[tuple[str, Any]]):
     """A JSON object with its keys as they came."""
+
+
+def _plain(key: str) -> str:
+    """Return what is left of a key without case and separators: windSpeed is wind_speed."""
+    return key.translate(_SEPARATORS).casefold()
 
 
 def _integer(digits: str) -> int | float:

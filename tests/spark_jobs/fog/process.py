@@ -43,9 +43,9 @@ class Farm:
         self._publisher = Publisher(self._config)
         self._updates_from = end_of(self._config, MODEL_UPDATES)
 
-    def send(self, values: Iterable[tuple[str, bytes | None]]) -> None:
+    def send(self, values: Iterable[tuple[str, bytes | None]], headers: tuple[tuple[str, str], ...] = ()) -> None:
         """Send records by key."""
-        self._publisher.publish([Record(self.topic, key, value) for key, value in values])
+        self._publisher.publish([Record(self.topic, key, value, headers=headers) for key, value in values])
 
     def send_readings(self, *tables: pa.Table) -> None:
         """Send stored readings as sensors would."""
