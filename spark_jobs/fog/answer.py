@@ -19,16 +19,15 @@ from fogline.messages.plan import EventTimeSpan, Plan
 from fogline.messages.weights import BlockedVector
 from fogline.network import Network
 from fogline.sums import Moments
-from spark_jobs.fog.account import account_of, of_sensors
 from spark_jobs.fog.checks import check_classes, check_size, check_specification, scaler_of
 from spark_jobs.fog.errors import Decline, PlanDeclined
-from spark_jobs.fog.examples import Rows, rows_of, sensor_days
-from spark_jobs.fog.flags import flags_of
+from spark_jobs.fog.examples import Rows, rows_of
 from spark_jobs.fog.platform import this_platform
 from spark_jobs.fog.scoring import score
 from spark_jobs.fog.store import ReadingStore
 from spark_jobs.fog.training import round_seed, train
 from spark_jobs.fog.unused import UnusedRecords
+from spark_jobs.fog.window import TrainingWindow
 
 DAY = dt.timedelta(days=1)
 # Fogs that compute at once in one process only take Python's lock from each other: four took three times as long.
@@ -92,7 +91,11 @@ class Answerer:
         rows = rows_of(self._store.without_places(stored), plan.specification).within(plan.window)
         weights = None
         if plan.kind == "train":
-            content, weights = self._train(plan, models, rows, _within(stored, plan.window))
+            kept = _within(stored, plan.window)
+            readings, unused = self._store.without_places(kept), self._unused.read([plan.window])
+            sensors = self._own.fogs[self._fog].sensors
+            window = TrainingWindow.of(plan, sensors, kept, readings, rows, unused)
+            content, weights = self._train(plan, models, window)
         elif plan.measure == "statistics":
             content = _statistics(plan, rows)
         else:
@@ -116,26 +119,18 @@ class Answerer:
         midnights = [dt.datetime.combine(date, dt.time(), dt.UTC) for date in sorted(dates)]
         return [EventTimeSpan(start=at - look_back, end=min(at + DAY, end)) for at in midnights if at < end]
 
-    def _train(
-        self, plan: Plan, models: Mapping[str, Vector], rows: Rows, kept: pa.Table
-    ) -> tuple[dict[str, Any], Vector]:
+    def _train(self, plan: Plan, models: Mapping[str, Vector], window: TrainingWindow) -> tuple[dict[str, Any], Vector]:
         specification, scaler = plan.specification, scaler_of(plan)
-        readings = self._store.without_places(kept)
-        sensors = self._own.fogs[self._fog].sensors
-        flags = flags_of(readings, specification.fields, specification.readings, plan.window, sensors)
-        left_out = of_sensors(rows, (one.sensor_id for one in flags if one.flag in specification.readings.leave_out))
         if plan.interval is None or "base" not in models:
             raise PlanDeclined(Decline.WRONG_PLAN, "the train plan names no interval or no base; announce it again")
         network = Network(len(specification.features), specification.model)
         check_size("base", models["base"], network)
         base = models["base"].astype(np.float64)
-        labelled = rows.with_target()
+        labelled = window.rows.with_target()
         check_classes(specification, labelled.target)
         # Test, then train: the base has never seen the new interval.
         base_scores = score(network, base, scaler, labelled.within(plan.interval))
-        examples = rows.where(~left_out & ~rows.held_out).with_target()
-        if not len(examples):
-            raise self._no_examples(plan, rows, int(left_out.sum()))
+        examples = window.examples()
         inputs, target = scaler.scale_inputs(examples.columns), scaler.scale_target(examples.target)
         seed = round_seed(specification.seed, plan.interval.index, self._fog)
         weights = _to_float32(train(network, base, inputs, target, specification.training, seed), specification)
@@ -145,25 +140,9 @@ class Answerer:
             "layers": tuple(Layer(name=name, shape=shape) for name, shape in network.layer_names()),
             "update_norm_l2": float(np.linalg.norm(weights.astype(np.float64) - base)),
             "base_scores": base_scores,
-            "readings": sensor_days(readings),
-            "account": account_of(kept, self._unused.read([plan.window]), rows, left_out),
-            "flags": flags,
+            **window.manifest(),
         }
         return content, weights
-
-    def _no_examples(self, plan: Plan, rows: Rows, n_left_out: int) -> PlanDeclined:
-        place = f"from {plan.window} of {', '.join(self._own.fogs[self._fog].sensors)}"
-        n_labelled = len(rows.with_target())
-        if not len(rows):
-            return PlanDeclined(Decline.NO_READINGS, f"no readings {place}")
-        if not n_labelled:
-            return PlanDeclined(Decline.NO_TARGET, f"none of the {len(rows)} readings {place} has a target")
-        if n_left_out:
-            flags = ", ".join(plan.specification.readings.leave_out)
-            return PlanDeclined(
-                Decline.LEFT_OUT, f"of {len(rows)} readings {place} {n_left_out} are of sensors left out as {flags}"
-            )
-        return PlanDeclined(Decline.HELD_OUT, f"all {n_labelled} readings {place} lie on held-out days")
 
 
 def _scores(plan: Plan, models: Mapping[str, Vector], rows: Rows) -> dict[str, Any]:
