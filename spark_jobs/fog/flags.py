@@ -61,7 +61,7 @@ def flags_of(
     return tuple(sorted(found, key=lambda one: (one.sensor_id, one.flag, one.field, one.unit or "")))
 
 
-def _ends(readings: pa.Table, sensors: pa.Array[Any]) -> list[int]:
+def _ends(readings: pa.Table, sensors: "pa.Array[Any]") -> list[int]:
     numbers = pc.index_in(readings["sensor_id"], value_set=sensors).to_numpy()
     return [int(end) for end in np.searchsorted(numbers, np.arange(len(sensors)), "right")]
 

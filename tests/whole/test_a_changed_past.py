@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fogline.kafka.publish import Publisher, Record
-from fogline.kafka.topics import SENSOR_DATA
+from fogline.kafka.topics import REPLAY_HEADER, SENSOR_DATA
 from fogline.stack.waiting import wait_until
 from tests.support.farm import DEADLINE_S, ROUNDS, Farm
 
@@ -34,7 +34,8 @@ def test_the_fog_the_sensor_the_day_and_the_number_of_readings_are_named(farm: F
     before = [(row.name, row.digest) for row in farm.chain()]
     assert n_readings(farm) == N_READINGS_A_DAY
     kafka = {"bootstrap.servers": farm.stack.settings.bootstrap_servers}
-    Publisher(kafka).publish([Record(SENSOR_DATA, SENSOR, json.dumps(READING).encode())])
+    again = ((REPLAY_HEADER, "1"),)
+    Publisher(kafka).publish([Record(SENSOR_DATA, SENSOR, json.dumps(READING).encode(), headers=again)])
     wait_until(lambda: n_readings(farm) == N_READINGS_A_DAY + 1, what="the late reading", deadline_s=DEADLINE_S)
 
     run_id = farm.await_run(0)
