@@ -1,20 +1,22 @@
 """How many readings a fog ingests per CPU second, beside a bare Spark job that only parses and writes them.
 
-``./fogline run python benchmarks/ingest.py [--readings 500000]``, with the broker up. Both sides read the same topic of
-one partition by ``spark-submit --master local[1]`` with the environment's Spark settings. CPU seconds are those of
+``./fogline run python benchmarks/ingest.py [--readings 500000] [--every 600]``, with the broker up. Both sides read
+the same topic of one partition by ``spark-submit --master local[1]`` with the environment's Spark settings. CPU seconds are those of
 Java and Python, from the moment the session is there until the last reading is stored.
 """
 
 import argparse
+import contextlib
 import datetime as dt
 import json
 import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -38,12 +40,16 @@ SENSORS = ("R80711", "R80721", "R80736", "R80790")
 FIELDS = ("wind_speed", "outdoor_temperature", "vane_angle", "wind_direction", "power")
 DEMO = Path(__file__).parents[1] / "dags" / "federations" / "wind_farm.yaml"
 SIDES = ("fog", "bare")
+N_AT_ONCE = 200_000
+MIB = 2**20
+EVERY_S = 10.0
 
 
 def main() -> None:
     """Fill a topic, run both sides on it, print their figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--readings", type=int, default=500_000)
+    parser.add_argument("--every", type=float, default=600, help="seconds between a sensor's readings (%(default)s)")
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     parser.add_argument("--topic", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -55,7 +61,7 @@ def main() -> None:
     admin = AdminClient({"bootstrap.servers": servers})
     admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(30)
     try:
-        n_bytes = fill(servers, topic, arguments.readings)
+        n_bytes = fill(servers, topic, arguments.readings, arguments.every)
         print(
             f"{arguments.readings:,} readings of {n_bytes / arguments.readings:.0f} bytes, four sensors, one partition"
         )
@@ -65,23 +71,24 @@ def main() -> None:
         admin.delete_topics([topic])[topic].result(30)
 
 
-def fill(servers: str, topic: str, n_readings: int) -> int:
-    """Send made-up ten-minute readings of a wind farm; return their bytes."""
+def fill(servers: str, topic: str, n_readings: int, every_s: float) -> int:
+    """Send made-up readings of a wind farm; return their bytes."""
     producer = Producer({"bootstrap.servers": servers, "linger.ms": 50, "queue.buffering.max.messages": 500_000})
     rng = np.random.default_rng(1)
-    values = rng.uniform([0, -10, -30, 0, 0], [25, 35, 30, 360, 2050], (n_readings, 5)).round(2).tolist()
     start = dt.datetime(2014, 1, 1, tzinfo=dt.UTC)
+    names = [json.dumps(name) for name in FIELDS]
     n_bytes = 0
-    for number, row in enumerate(values):
-        step, which = divmod(number, len(SENSORS))
-        event_time = (start + step * dt.timedelta(minutes=10)).isoformat()
-        reading = {"sensor_id": SENSORS[which], "event_time": event_time, **dict(zip(FIELDS, row, strict=True))}
-        value = json.dumps(reading, separators=(",", ":")).encode()
-        n_bytes += len(value)
-        producer.produce(topic, key=SENSORS[which], value=value)
-        if number % 10_000 == 0:
-            producer.poll(0)
-    producer.flush()
+    for first in range(0, n_readings, N_AT_ONCE):
+        n = min(N_AT_ONCE, n_readings - first)
+        values = rng.uniform([0, -10, -30, 0, 0], [25, 35, 30, 360, 2050], (n, 5)).round(2).tolist()
+        for number, row in enumerate(values, first):
+            step, which = divmod(number, len(SENSORS))
+            at = (start + dt.timedelta(seconds=step * every_s)).isoformat()
+            fields = ",".join(f"{name}:{value}" for name, value in zip(names, row, strict=True))
+            value = f'{{"sensor_id":"{SENSORS[which]}","event_time":"{at}",{fields}}}'.encode()
+            n_bytes += len(value)
+            producer.produce(topic, key=SENSORS[which], value=value)
+        producer.flush()
     return n_bytes
 
 
@@ -94,6 +101,8 @@ def measure(side: str, topic: str, n_readings: int) -> float:
     assert figures["n_stored"] == n_readings, figures
     per_cpu_s, per_s = n_readings / figures["cpu_s"], n_readings / figures["wall_s"]
     java, python = figures["java_cpu_s"], figures["cpu_s"] - figures["java_cpu_s"]
+    for line in figures["grown"]:
+        print(f"{side:>5}: {line}")
     print(
         f"{side:>5}: {per_cpu_s:,.0f} readings per CPU s (Java {java:.1f} s, Python {python:.1f} s), {per_s:,.0f} per s"
     )
@@ -108,11 +117,46 @@ def run_side(side: str, topic: str, n_readings: int) -> None:
         ingest = {"fog": fog_side, "bare": bare_side}[side](session, servers, topic, Path(folder))
         java, python = psutil.Process(os.getppid()), psutil.Process()
         before, started = (cpu_s(java), cpu_s(python)), time.perf_counter()
-        n_stored = ingest()
+        growth = Growth(java, python, Path(folder))
+        with growth.watched():
+            n_stored = ingest()
         wall_s = time.perf_counter() - started
         java_cpu_s = cpu_s(java) - before[0]
         total = java_cpu_s + cpu_s(python) - before[1]
-    print(json.dumps({"n_stored": n_stored, "wall_s": wall_s, "cpu_s": total, "java_cpu_s": java_cpu_s}))
+    figures = {"n_stored": n_stored, "wall_s": wall_s, "cpu_s": total, "java_cpu_s": java_cpu_s}
+    print(json.dumps({**figures, "grown": growth.lines()}))
+
+
+class Growth:
+    """Samples memory and files ten seconds apart, to tell whether they grow with the readings."""
+
+    def __init__(self, java: psutil.Process, python: psutil.Process, folder: Path) -> None:
+        self._processes, self._folder = {"Java": java, "Python": python}, folder
+        self._samples: list[str] = []
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Sample in a thread of its own."""
+        ended = threading.Event()
+        thread = threading.Thread(target=self._sample, args=(ended,))
+        thread.start()
+        yield
+        ended.set()
+        thread.join()
+
+    def lines(self) -> list[str]:
+        """Return the samples."""
+        return self._samples
+
+    def _sample(self, ended: threading.Event) -> None:
+        began = time.perf_counter()
+        while not ended.wait(EVERY_S):
+            memory = ", ".join(f"{name} {one.memory_info().rss / MIB:.0f} MiB" for name, one in self._processes.items())
+            files = [path for path in self._folder.rglob("*.parquet") if not path.name.startswith(".")]
+            dates = {path.parent for path in files}
+            self._samples.append(
+                f"after {time.perf_counter() - began:.0f} s {memory}, {len(files)} files of {len(dates)} dates"
+            )
 
 
 def fog_side(session: SparkSession, servers: str, topic: str, folder: Path) -> Callable[[], int]:
