@@ -1,8 +1,9 @@
 """How many readings a fog ingests per CPU second, beside a bare Spark job that only parses and writes them.
 
 ``./fogline run python benchmarks/ingest.py [--readings 500000] [--every 600]``, with the broker up. Both sides read
-the same topic of one partition by ``spark-submit --master local[1]`` with the environment's Spark settings. CPU seconds are those of
-Java and Python, from the moment the session is there until the last reading is stored.
+the same topic of one partition by ``spark-submit --master local[1]`` with the environment's Spark settings. CPU seconds
+are those of Java and Python, from the moment the session is there until the last reading is stored. Memory and files
+are sampled meanwhile: with many readings they tell whether either grows.
 """
 
 import argparse
