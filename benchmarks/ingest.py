@@ -9,6 +9,7 @@ are sampled meanwhile: with many readings they tell whether either grows.
 import argparse
 import contextlib
 import datetime as dt
+import functools
 import json
 import os
 import subprocess
@@ -28,9 +29,11 @@ from pyspark.sql import DataFrame, SparkSession, functions
 
 from fogline.federation import Federation, load_federation
 from fogline.kafka.clients import BOOTSTRAP_VARIABLE, config_from_environment
+from fogline.kafka.identity import TopicDesk
 from fogline.kafka.publish import Publisher
 from spark_jobs.fog.folder import FogFolder
 from spark_jobs.fog.ingest import KEPT, MAX_RECORDS_PER_BATCH, BatchWriter, FogParts, records_of
+from spark_jobs.fog.losses import Losses
 from spark_jobs.fog.memory import settle
 from spark_jobs.fog.metrics import FogMetrics
 from spark_jobs.fog.state import FogState
@@ -170,8 +173,9 @@ def fog_side(session: SparkSession, servers: str, topic: str, folder: Path) -> C
     meter = FogMetrics().of("fog", state, store)
     parts = FogParts(federation, "fog", fog_folder, state, store, unused, meter)
     config = {"bootstrap.servers": servers}
+    losses = Losses(fog_folder.checkpoint, topic, functools.partial(TopicDesk(config).starts, topic), "fog")
     query = records_of(session, config, federation, "fog").writeStream.foreachBatch(
-        BatchWriter(parts, Publisher(config))
+        BatchWriter(parts, Publisher(config), losses)
     )
 
     def ingest() -> int:

@@ -7,15 +7,17 @@ import argparse
 import logging
 import signal
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from fogline.errors import FoglineError
-from fogline.federation import federations_folder
+from fogline.federation import Federation, federations_folder
 from spark_jobs.fog.application import Application
 from spark_jobs.fog.environment import Environment, load_fogs
 from spark_jobs.fog.memory import go_without_pandas
+from spark_jobs.fog.topics import await_topics
 
 LOG = logging.getLogger("fog_node")
 
@@ -27,18 +29,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     go_without_pandas()
     try:
         federation = load_fogs(arguments.federations, arguments.federation, arguments.fog)
-        application = Application(federation, arguments.fog, Environment.read())
+        fault = _run(federation, arguments.fog, Environment.read())
     except FoglineError as error:
-        LOG.error("%s", error)
-        return 1
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: application.end())
-    fault = application.run()
+        fault = str(error)
     if fault:
         LOG.error("%s", fault)
         return 1
     LOG.info("ended")
     return 0
+
+
+def _run(federation: Federation, fogs: Sequence[str], environment: Environment) -> str | None:
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    await_topics(environment, {federation.fogs[fog].topic for fog in fogs}, ended)
+    return None if ended.is_set() else Application(federation, fogs, environment, ended).run()
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -1,29 +1,32 @@
 """One Spark application that runs one or several fogs of a federation."""
 
+import functools
 import logging
 import threading
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
+from fogline.errors import FoglineError
 from fogline.federation import Federation
-from fogline.kafka.clients import KafkaLayerError
+from fogline.kafka.identity import TopicDesk
 from fogline.kafka.publish import Publisher
-from fogline.kafka.read import open_consumer, partitions_of
-from fogline.kafka.topics import ROUND_PLANS, SENSOR_DATA_REJECTED
 from fogline.metrics.serving import serve_if_asked
 from spark_jobs.fog.environment import Environment
 from spark_jobs.fog.folder import FogFolder
 from spark_jobs.fog.ingest import KEPT, RECEIVED, BatchWriter, FogParts, records_of, start_query
+from spark_jobs.fog.losses import Losses
 from spark_jobs.fog.memory import settle
 from spark_jobs.fog.metrics import FogMetrics
 from spark_jobs.fog.models import ModelCache
 from spark_jobs.fog.node import FogNode
-from spark_jobs.fog.progress import Followed, ProgressListener
+from spark_jobs.fog.progress import ProgressListener
 from spark_jobs.fog.state import FogState
 from spark_jobs.fog.store import ReadingStore
+from spark_jobs.fog.topics import TopicWatch
 from spark_jobs.fog.unused import UnusedRecords
 from spark_jobs.kafka_options import REDACTION
 
@@ -62,22 +65,28 @@ class Fog:
 class Application:
     """Fogs of one federation in this process.
 
+    Parameters
+    ----------
+    ended
+        Ends it when set.
+
     Raises
     ------
     FoglineError
-        A folder is in use or another's, the broker does not answer, a topic is missing, or FOGLINE_METRICS_PORT is no
+        A folder is in use, another's or of another topic, the broker does not answer, or FOGLINE_METRICS_PORT is no
         port.
     """
 
-    def __init__(self, federation: Federation, fogs: Sequence[str], environment: Environment) -> None:
-        self._federation, self._environment = federation, environment
-        self._check_topics(fogs)
+    def __init__(
+        self, federation: Federation, fogs: Sequence[str], environment: Environment, ended: threading.Event
+    ) -> None:
+        self._federation, self._environment, self._ended = federation, environment, ended
+        self._desk = TopicDesk(environment.edge)
         self._edge_publisher = Publisher(environment.edge, idempotent=True)
         self._metrics = FogMetrics()
         self._models = ModelCache(environment.cloud, self._metrics.model_bytes.inc)
         self._fogs = [self._assemble(fog) for fog in fogs]
         serve_if_asked(self._metrics.registry, LOG)
-        self._ended = threading.Event()
         self._fault: str | None = None
 
     def end(self, fault: str | None = None) -> None:
@@ -89,14 +98,12 @@ class Application:
     def run(self) -> str | None:
         """Run until `end`; return the fault, or None after a clean end."""
         session = _session(f"fogline {self._federation.federation} {' '.join(fog.name for fog in self._fogs)}")
-        followed = {
-            fog.name: Followed(fog.parts.folder.checkpoint_id, fog.parts.state, fog.parts.meter) for fog in self._fogs
-        }
-        session.streams.addListener(ProgressListener(followed, self.end))
+        session.streams.addListener(ProgressListener({fog.name: fog.parts.meter for fog in self._fogs}))
         try:
             settle()
             queries = [self._start(session, fog) for fog in self._fogs]
             threading.Thread(target=self._watch, args=(session, queries), daemon=True).start()
+            threading.Thread(target=self._topic_watch().run, args=(self._ended,), daemon=True).start()
             self._ended.wait()
         finally:
             for fog in self._fogs:
@@ -106,7 +113,8 @@ class Application:
 
     def _assemble(self, name: str) -> Fog:
         federation, environment = self._federation, self._environment
-        folder = FogFolder(environment.data, federation.federation, name, federation.fogs[name].topic)
+        topic = federation.fogs[name].topic
+        folder = FogFolder(environment.data, federation.federation, name, topic, self._desk.identify(topic))
         state = FogState(folder.state)
         store = ReadingStore(folder.readings, federation.fields, federation.lateness)
         unused = UnusedRecords(folder.unused, federation.lateness)
@@ -115,22 +123,12 @@ class Application:
         meter = self._metrics.of(name, state, store)
         parts = FogParts(federation, name, folder, state, store, unused, meter)
         node = FogNode(federation, name, store, unused, state, self._models, environment.cloud, meter)
-        return Fog(parts, BatchWriter(parts, self._edge_publisher), node)
-
-    def _check_topics(self, fogs: Sequence[str]) -> None:
-        with open_consumer(self._environment.edge) as consumer:
-            for topic in sorted({self._federation.fogs[fog].topic for fog in fogs} | {SENSOR_DATA_REJECTED}):
-                partitions_of(consumer, topic)
-        try:
-            with open_consumer(self._environment.cloud) as consumer:
-                partitions_of(consumer, ROUND_PLANS)
-        except KafkaLayerError as error:
-            # Readings are kept also while the cloud is away. A wrong password ends the start: who would see it later?
-            LOG.warning("no plans yet: %s", error)
+        losses = Losses(folder.checkpoint, topic, functools.partial(self._desk.starts, topic), name)
+        return Fog(parts, BatchWriter(parts, self._edge_publisher, losses), node)
 
     def _start(self, session: SparkSession, fog: Fog) -> StreamingQuery:
         records = records_of(session, self._environment.edge, self._federation, fog.name)
-        query = start_query(records, fog.name, fog.parts.folder, fog.writer)
+        query = start_query(records, fog.name, fog.parts.folder, functools.partial(self._write, fog))
         fog.node.start(self.end)
         totals = fog.parts.state.totals()
         logging.getLogger(fog.name).info(
@@ -141,6 +139,20 @@ class Application:
             fog.parts.folder.path,
         )
         return query
+
+    def _write(self, fog: Fog, batch: DataFrame, batch_id: int) -> None:
+        try:
+            fog.writer(batch, batch_id)
+        except FoglineError as error:
+            # Spark would wrap it in both languages' stacks.
+            self.end(f"{fog.name}: {error}")
+            raise
+
+    def _topic_watch(self) -> TopicWatch:
+        folders = defaultdict(list)
+        for fog in self._fogs:
+            folders[fog.parts.topic].append(fog.parts.folder)
+        return TopicWatch(self._desk, folders, self.end)
 
     def _watch(self, session: SparkSession, queries: Sequence[StreamingQuery]) -> None:
         try:

@@ -3,15 +3,27 @@
 import fcntl
 import json
 import uuid
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
+from fogline.kafka.identity import TopicIdentity
 from spark_jobs.fog.errors import FogError
 from spark_jobs.fog.paths import FogPaths
+
+# Of the whole folder: what lies where, and what Spark's checkpoint continues. A file without one is of the first.
+LAYOUT = 1
+UNTOLD = TopicIdentity()
 
 
 class FogFolder(FogPaths):
     """The folder of one fog, claimed for this process until it ends.
+
+    Parameters
+    ----------
+    source
+        Which topic the name ``topic`` means now, as far as the broker tells.
 
     Attributes
     ----------
@@ -23,13 +35,37 @@ class FogFolder(FogPaths):
     Raises
     ------
     FogError
-        Another process uses the folder, or its checkpoint belongs to another federation, fog or topic.
+        Another process uses the folder, its checkpoint belongs to another federation, fog or topic, the topic was made
+        anew, or another Fogline laid the folder out.
     """
 
-    def __init__(self, data: Path, federation: str, fog: str, topic: str) -> None:
+    def __init__(self, data: Path, federation: str, fog: str, topic: str, source: TopicIdentity = UNTOLD) -> None:
         super().__init__(data, federation, fog)
+        self._topic, self._identity = topic, self.checkpoint / "fogline.json"
         self._lock = self._claim(fog)
         self.checkpoint_id = self._identify({"federation": federation, "fog": fog, "topic": topic})
+        self.follow(source)
+
+    def follow(self, source: TopicIdentity) -> None:
+        """Note which topic the checkpoint continues, if that isn't known yet.
+
+        Raises
+        ------
+        FogError
+            The checkpoint continues another topic of that name; Spark would go on in the middle of this one.
+        """
+        found = self._read()
+        for name, value in asdict(source).items():
+            before = found.get(f"{name}_id", value)
+            if value and before != value:
+                raise FogError(
+                    f"{self.checkpoint}: continues topic {self._topic} of {name} id {before}, and now that is {value}: it "
+                    f"was made anew, so offsets mean other records; move {self.checkpoint} away to read it from its "
+                    "start (readings stay, and those that are there again are recognised)"
+                )
+        told = {f"{name}_id": value for name, value in asdict(source).items() if value}
+        if not told.items() <= found.items():
+            self._write({**found, **told})
 
     def close(self) -> None:
         """Leave the folder to the next process."""
@@ -47,9 +83,8 @@ class FogFolder(FogPaths):
         return lock
 
     def _identify(self, owner: dict[str, str]) -> str:
-        identity = self.checkpoint / "fogline.json"
-        if identity.exists():
-            found = json.loads(identity.read_text())
+        if self._identity.exists():
+            found = self._read()
             for name, value in owner.items():
                 if found.get(name) != value:
                     raise FogError(
@@ -59,15 +94,28 @@ class FogFolder(FogPaths):
             return str(found["checkpoint"])
         if (self.checkpoint / "metadata").exists():
             raise FogError(
-                f"{self.checkpoint}: is a checkpoint without {identity.name}, so of something else; "
+                f"{self.checkpoint}: is a checkpoint without {self._identity.name}, so of something else; "
                 f"give FOGLINE_FOG_DATA another folder, or move {self.path} away to read all anew"
             )
-        return self._new_identity(identity, owner)
-
-    def _new_identity(self, identity: Path, owner: dict[str, str]) -> str:
         checkpoint_id = uuid.uuid4().hex[:12]
         self.checkpoint.mkdir(exist_ok=True)
-        temporary = identity.with_suffix(".part")
-        temporary.write_text(json.dumps({**owner, "checkpoint": checkpoint_id}))
-        temporary.replace(identity)
+        self._write({"version": LAYOUT, **owner, "checkpoint": checkpoint_id})
         return checkpoint_id
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            found = json.loads(self._identity.read_text())
+            version = found.get("version", 1)
+        except (OSError, ValueError, AttributeError):
+            raise FogError(f"{self._identity}: can't be read; move {self.path} away to read all anew") from None
+        if version != LAYOUT:
+            raise FogError(
+                f"{self._identity}: version {version}, and this Fogline knows version {LAYOUT}; "
+                f"run the Fogline that made it, or move {self.path} away to read all anew"
+            )
+        return dict(found)
+
+    def _write(self, content: Mapping[str, Any]) -> None:
+        temporary = self._identity.with_suffix(".part")
+        temporary.write_text(json.dumps(content))
+        temporary.replace(self._identity)

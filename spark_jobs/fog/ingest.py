@@ -3,12 +3,13 @@
 import datetime as dt
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame, SparkSession, functions
 from pyspark.sql.streaming.query import StreamingQuery
 
@@ -20,11 +21,12 @@ from fogline.kafka.topics import REPLAY_HEADER, SENSOR_DATA_REJECTED
 from spark_jobs.fog.arrivals import Arrived, arrive
 from spark_jobs.fog.folder import FogFolder
 from spark_jobs.fog.held import HeldReadings
+from spark_jobs.fog.losses import Losses
 from spark_jobs.fog.memory import give_back
 from spark_jobs.fog.metrics import FogMeter
 from spark_jobs.fog.rules import Fault, Judged, ReadingJudge, Rejection, RejectionKind
 from spark_jobs.fog.rules.moment import EPOCH, MICROSECOND
-from spark_jobs.fog.state import Batch, FogState
+from spark_jobs.fog.state import LOST, Batch, FogState
 from spark_jobs.fog.store import ReadingStore
 from spark_jobs.fog.unused import DUPLICATE, LATE, SCHEMA, Clockless, UnusedRecords
 from spark_jobs.fog.watermark import Watermark
@@ -36,6 +38,7 @@ LARGE_BATCH = 5_000
 # What the quarantine keeps of a record that is too large to be judged.
 N_BYTES_KEPT = 1_024
 RECEIVED, KEPT = "received", "kept"
+WriteBatch = Callable[[DataFrame, int], None]
 
 
 def records_of(spark: SparkSession, config: ClientConfig, federation: Federation, fog: str) -> DataFrame:
@@ -47,7 +50,7 @@ def records_of(spark: SparkSession, config: ClientConfig, federation: Federation
         .option("startingOffsets", "earliest")
         .option("maxOffsetsPerTrigger", MAX_RECORDS_PER_BATCH)
         .option("includeHeaders", "true")
-        # Failing on expired records would fail for ever; `ProgressListener` counts and reports them.
+        # Failing on expired records would fail for ever; `Losses` counts and reports them.
         .option("failOnDataLoss", "false")
         .load()
     )
@@ -55,25 +58,28 @@ def records_of(spark: SparkSession, config: ClientConfig, federation: Federation
 
 
 def selected(stream: DataFrame, federation: Federation, fog: str) -> DataFrame:
-    """Return a fog's records of its topic's.
+    """Return a topic's records, with what is in them only where they are the fog's.
 
     Returns
     -------
     DataFrame
-        ``key``, ``value`` (of one above the limit the start), ``n_bytes``, ``partition``, ``offset``, ``replayed``.
+        ``partition`` and ``offset`` of each; of the fog's ``key``, ``value`` (of one above the limit the start),
+        ``n_bytes`` and ``replayed``, which are null of others.
     """
     value, n_bytes = functions.col("value"), functions.length("value")
     # Cut here, so that no batch is larger than its number of records allows.
     cut = functions.when(n_bytes > federation.readings.max_bytes, functions.substring(value, 1, N_BYTES_KEPT))
     replayed = functions.expr(f"coalesce(exists(headers, one -> one.key = '{REPLAY_HEADER}'), false)")
-    return stream.where(_is_own(federation, fog)).select(
-        "key",
-        cut.otherwise(value).alias("value"),
-        functions.coalesce(n_bytes, functions.lit(0)).alias("n_bytes"),
-        "partition",
-        "offset",
-        replayed.alias("replayed"),
-    )
+    own = {
+        "key": functions.col("key"),
+        "value": cut.otherwise(value),
+        "n_bytes": functions.coalesce(n_bytes, functions.lit(0)),
+        "replayed": replayed,
+    }
+    is_own = _is_own(federation, fog)
+    # A record that is not there is only missed where all others are seen.
+    shown = [functions.when(is_own, column).alias(name) for name, column in own.items()]
+    return stream.select("partition", "offset", *shown)
 
 
 def _is_own(federation: Federation, fog: str) -> Column:
@@ -114,15 +120,16 @@ class FogParts:
 class BatchWriter:
     """What happens to a micro-batch.
 
-    1. Its records are judged; the readings are compared with those that came before.
+    1. Its records are counted and judged; the readings are compared with those that came before.
     2. New readings go to the store and the others to the account, under a name that a replay of the batch repeats.
     3. Rejected records go to the quarantine topic; if they can't, the batch fails and is replayed.
     4. Counts and progress are noted; only now may a plan rely on the readings.
     5. Dates that can get no more readings are merged.
     """
 
-    def __init__(self, parts: FogParts, edge: Publisher) -> None:
-        self._parts, self._edge, self._log = parts, edge, logging.getLogger(parts.name)
+    def __init__(self, parts: FogParts, edge: Publisher, losses: Losses) -> None:
+        self._parts, self._edge, self._losses = parts, edge, losses
+        self._log = logging.getLogger(parts.name)
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:
         """Handle one micro-batch of `records_of`."""
@@ -131,10 +138,15 @@ class BatchWriter:
             give_back()
 
     def write(self, records: pa.Table, batch_id: int) -> int:
-        """Handle the records of one micro-batch; return how many there were."""
-        if not records.num_rows:
-            return 0
+        """Handle the records of one micro-batch; return how many of them are the fog's."""
         parts, batch = self._parts, Batch(self._parts.folder.checkpoint_id, batch_id)
+        places = [np.asarray(records[name], np.int64) for name in ("partition", "offset")]
+        n_lost = self._losses.count(batch_id, *places)
+        # Only the fog's own have a size.
+        if records["n_bytes"].null_count:
+            records = records.filter(pc.is_valid(records["n_bytes"]))
+        if not records.num_rows and not n_lost:
+            return 0
         before = parts.state.watermarks(batch)
         judged = parts.judge.judge(records, dt.datetime.now(dt.UTC))
         replayed = np.asarray(records["replayed"].combine_chunks().to_numpy(zero_copy_only=False), bool)[judged.rows]
@@ -146,7 +158,7 @@ class BatchWriter:
         parts.unused.write(name, unused)
         self._quarantine(records, rejections)
         tally = Counter(map(str, unused["verdict"].to_pylist()))
-        tally |= Counter({RECEIVED: records.num_rows, KEPT: int(arrived.new.sum())})
+        tally |= Counter({RECEIVED: records.num_rows, KEPT: int(arrived.new.sum()), LOST: n_lost})
         parts.state.record_batch(batch, tally, arrived.watermarks)
         parts.meter.batch(tally)
         self._report(batch, tally, rejections)
@@ -242,11 +254,11 @@ def _table(records: pa.Table, found: Sequence[tuple[int, str, int, str]]) -> pa.
     return pa.table([pa.array(a, f.type) for a, f in zip(arrays, SCHEMA, strict=True)], schema=SCHEMA)
 
 
-def start_query(records: DataFrame, fog: str, folder: FogFolder, writer: BatchWriter) -> StreamingQuery:
+def start_query(records: DataFrame, fog: str, folder: FogFolder, write: WriteBatch) -> StreamingQuery:
     """Start a fog's ingest query."""
     return (
         records.writeStream.queryName(fog)
-        .foreachBatch(writer)
+        .foreachBatch(write)
         .option("checkpointLocation", str(folder.checkpoint))
         .trigger(processingTime=TRIGGER)
         .start()

@@ -9,7 +9,7 @@ from prometheus_client.registry import Collector
 from fogline.messages.answer import Answer
 from spark_jobs.fog.errors import Decline
 from spark_jobs.fog.rules import RejectionKind
-from spark_jobs.fog.state import FogState
+from spark_jobs.fog.state import LOST, FogState
 from spark_jobs.fog.store import ReadingStore
 from spark_jobs.fog.unused import DUPLICATE, LATE
 
@@ -37,7 +37,7 @@ class FogMetrics:
 
         self.kept = counter("fogline_fog_readings_kept_total", "Readings stored", "fog")
         self.unused = counter("fogline_fog_readings_unused_total", "Readings that came twice or late", "fog", "verdict")
-        self.lost = counter("fogline_fog_records_lost_total", "Offsets without a record: retention was faster", "fog")
+        self.lost = counter("fogline_fog_records_lost_total", "Records that expired before the fog read them", "fog")
         self.quarantined = counter("fogline_fog_records_quarantined_total", "Records quarantined", "fog", "reason")
         self.batches = counter("fogline_fog_batches_total", "Micro-batches with records", "fog")
         self.lag = Gauge(
@@ -85,13 +85,10 @@ class FogMeter:
         """Count what a micro-batch's records became; one that is replayed after a failure counts again."""
         self._batches.inc()
         self._kept.inc(tally.get("kept", 0))
+        self._lost.inc(tally.get(LOST, 0))
         for counters in (self._unused, self._quarantined):
             for name, counter in counters.items():
                 counter.inc(tally.get(name, 0))
-
-    def lost(self, n_records: int) -> None:
-        """Count offsets that held no record."""
-        self._lost.inc(n_records)
 
     def lag(self, n_records: int) -> None:
         """Note how many records the fog is behind."""

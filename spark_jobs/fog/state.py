@@ -112,11 +112,6 @@ class FogState:
             self._progress = self._read_progress()
             self.changed.notify_all()
 
-    def record_lost(self, batch: Batch, n_records: int) -> None:
-        """Note offsets that a batch should have held and that Kafka had no record for."""
-        with self.changed:
-            self._count(batch, {LOST: n_records})
-
     def _count(self, batch: Batch, tally: Mapping[str, int]) -> None:
         named = {"checkpoint": batch.checkpoint, "batch": batch.number}
         self._connection.executemany(_COUNT, [{**named, "name": name, "n": n} for name, n in tally.items()])

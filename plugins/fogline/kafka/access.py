@@ -22,10 +22,15 @@ _UNAUTHORISED = (
     KafkaError.GROUP_AUTHORIZATION_FAILED,
     KafkaError.CLUSTER_AUTHORIZATION_FAILED,
 )
+_UNKNOWN = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC)
 
 
 class KafkaLayerError(FoglineError):
     """Kafka does not answer, refuses, or no longer holds what was asked for."""
+
+
+class UnknownTopicError(KafkaLayerError):
+    """There is no such topic; it may be made yet."""
 
 
 class KafkaAccessError(FoglineError):
@@ -75,7 +80,8 @@ class Watch:
                 f"{place} at {self._servers}: {error.str()}; give {who} the right by an ACL (docs/deploy.md), "
                 f"or another user in {SOURCES}"
             )
-        return KafkaLayerError(f"{place}: {error.str()}")
+        kind = UnknownTopicError if error.code() in _UNKNOWN else KafkaLayerError
+        return kind(f"{place}: {error.str()}")
 
     def ask(self, question: Callable[[float], Any], serve: Callable[[], object], timeout_s: float) -> Any:
         """Ask the broker, ending early when it refuses this client for good.

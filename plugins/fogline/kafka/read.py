@@ -84,8 +84,10 @@ def partitions_of(consumer: WatchedConsumer, topic: str) -> list[int]:
 
     Raises
     ------
-    KafkaLayerError
+    UnknownTopicError
         There is no such topic.
+    KafkaLayerError
+        The broker does not tell.
     KafkaAccessError
         This client may not see it.
     """
@@ -93,7 +95,7 @@ def partitions_of(consumer: WatchedConsumer, topic: str) -> list[int]:
     if described.error is not None:
         fault = consumer.watch.fault(f"topic {topic}", described.error)
         if isinstance(fault, KafkaLayerError):
-            fault = KafkaLayerError(f"{fault}; python -m fogline.kafka.topics creates it")
+            fault = type(fault)(f"{fault}; python -m fogline.kafka.topics creates it")
         raise fault
     return sorted(described.partitions)
 

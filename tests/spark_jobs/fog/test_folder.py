@@ -1,9 +1,11 @@
 """A fog's folder belongs to one process and one fog."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from fogline.kafka.identity import TopicIdentity
 from spark_jobs.fog.errors import FogError
 from spark_jobs.fog.folder import FogFolder
 
@@ -42,6 +44,55 @@ def test_a_checkpoint_of_something_else_is_refused_with_the_remedy(tmp_path: Pat
     (tmp_path / "farm").rename(tmp_path / federation)
     with pytest.raises(FogError, match=r"belongs to .*; give FOGLINE_FOG_DATA another folder, or move"):
         FogFolder(tmp_path, federation, "fog-a", topic)
+
+
+def open_and_close(data: Path, source: TopicIdentity) -> str:
+    folder = FogFolder(data, "farm", "fog-a", "sensor-data", source)
+    folder.close()
+    return folder.checkpoint_id
+
+
+@pytest.mark.parametrize(("name", "other"), [("cluster", TopicIdentity("B", "a")), ("topic", TopicIdentity("A", "b"))])
+def test_a_topic_made_anew_is_refused_and_read_anew_with_a_new_checkpoint(
+    tmp_path: Path, name: str, other: TopicIdentity
+) -> None:
+    before = open_and_close(tmp_path, TopicIdentity("A", "a"))
+    checkpoint = tmp_path / "farm" / "fog-a" / "checkpoint"
+    says = f"{checkpoint}: continues topic sensor-data of {name} id .* made anew, .*; move {checkpoint} away"
+    with pytest.raises(FogError, match=says):
+        open_and_close(tmp_path, other)
+    # A refusal leaves the folder to the next process, and the checkpoint as it was.
+    assert open_and_close(tmp_path, TopicIdentity("A", "a")) == before
+    checkpoint.rename(tmp_path / "away")
+    assert open_and_close(tmp_path, other) != before
+
+
+def test_what_a_broker_does_not_tell_is_not_compared_and_noted_once_it_does(tmp_path: Path) -> None:
+    for source in (TopicIdentity(), TopicIdentity("A"), TopicIdentity("A", "a"), TopicIdentity(), TopicIdentity("A")):
+        open_and_close(tmp_path, source)
+    with pytest.raises(FogError, match="continues topic sensor-data of topic id a, and now that is b"):
+        open_and_close(tmp_path, TopicIdentity("A", "b"))
+
+
+def test_a_folder_without_a_version_goes_on_and_one_of_another_is_refused(tmp_path: Path) -> None:
+    before = open_and_close(tmp_path, TopicIdentity())
+    identity = tmp_path / "farm" / "fog-a" / "checkpoint" / "fogline.json"
+    found = json.loads(identity.read_text())
+    assert found.pop("version") == 1
+    identity.write_text(json.dumps(found))
+    assert open_and_close(tmp_path, TopicIdentity("A", "a")) == before
+    identity.write_text(json.dumps({**found, "version": 2}))
+    with pytest.raises(
+        FogError, match=r"version 2, and this Fogline knows version 1; run the Fogline that made it, or"
+    ):
+        open_and_close(tmp_path, TopicIdentity())
+
+
+def test_an_identity_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    open_and_close(tmp_path, TopicIdentity())
+    (tmp_path / "farm" / "fog-a" / "checkpoint" / "fogline.json").write_text("{")
+    with pytest.raises(FogError, match="can't be read; move"):
+        open_and_close(tmp_path, TopicIdentity())
 
 
 def test_a_checkpoint_of_no_known_origin_is_refused(tmp_path: Path) -> None:

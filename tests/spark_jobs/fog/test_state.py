@@ -52,9 +52,8 @@ def test_a_replayed_batch_sees_the_watermarks_from_before_it(state: FogState) ->
 
 
 def test_offsets_without_a_record_are_counted_once_a_batch(state: FogState) -> None:
-    record(state, 0, kept=1)
     for _ in range(2):
-        state.record_lost(Batch("c", 0), 7)
+        record(state, 0, kept=1, lost=7)
     assert state.totals() == {"kept": 1, "lost": 7}
 
 
