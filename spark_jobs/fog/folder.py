@@ -59,8 +59,8 @@ class FogFolder(FogPaths):
             before = found.get(f"{name}_id", value)
             if value and before != value:
                 raise FogError(
-                    f"{self.checkpoint}: continues topic {self._topic} of {name} id {before}, and now that is {value}: it "
-                    f"was made anew, so offsets mean other records; move {self.checkpoint} away to read it from its "
+                    f"{self.checkpoint}: continues topic {self._topic} of {name} id {before}, and now that is {value}: "
+                    f"it was made anew, so offsets mean other records; move {self.checkpoint} away to read it from its "
                     "start (readings stay, and those that are there again are recognised)"
                 )
         told = {f"{name}_id": value for name, value in asdict(source).items() if value}

@@ -1,11 +1,12 @@
 """A farm whose readings and plans lie on a real broker, and a fog as a process."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,19 @@ class FogProcess:
     def said(self) -> str:
         """Return the log so far."""
         return self.log.read_text(errors="replace")
+
+    def is_alive(self) -> bool:
+        """Return whether it runs."""
+        return self._process.poll() is None
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let both processes stand still meanwhile."""
+        os.killpg(self._process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(self._process.pid, signal.SIGCONT)
 
     def terminate(self) -> int:
         """Ask both processes to end, as the supervisor does; return the exit code."""
