@@ -65,7 +65,25 @@ class RawTopic:
     ) -> None:
         """Send records as one batch; those without a timestamp get the time of now."""
         # Long enough for all of them, since what is alone in its batch is not compressed.
-        producer = Producer({**self._config, "compression.type": codec, "linger.ms": 100})
+        self._send(
+            Producer({**self._config, "compression.type": codec, "linger.ms": 100}), partition, records, timestamps_ms
+        )
+
+    def send_in_a_transaction(self, partition: int, records: Sequence[tuple[str, bytes]]) -> None:
+        """Send records whose commit takes an offset of its own, behind them."""
+        producer = Producer({**self._config, "transactional.id": self.name})
+        producer.init_transactions(TIMEOUT_S)
+        producer.begin_transaction()
+        self._send(producer, partition, records, ())
+        producer.commit_transaction(TIMEOUT_S)
+
+    def _send(
+        self,
+        producer: Producer,
+        partition: int,
+        records: Sequence[tuple[str, bytes]],
+        timestamps_ms: Iterable[int],
+    ) -> None:
         times = [*timestamps_ms, *[0] * len(records)]
         faults: list[object] = []
         for (key, value), time_ms in zip(records, times, strict=False):

@@ -4,7 +4,6 @@ import functools
 import itertools
 import json
 import os
-import subprocess
 import sys
 import time
 import uuid
@@ -22,6 +21,7 @@ from fogline.stack.ports import free_ports
 from fogline.stack.stack import Stack
 from fogline.stack.waiting import wait_until
 from spark_jobs.fog.state import FogState
+from spark_jobs.fog.topics import LOOK_EVERY_S
 from tests.spark_jobs.fog import made
 from tests.spark_jobs.fog.conftest import REPOSITORY
 from tests.spark_jobs.fog.made import line, span
@@ -40,10 +40,11 @@ LOST = 'fogline_fog_records_lost_total{fog="fog-a"}'
 def farm_without_a_topic(bootstrap_servers: str, folder: Path) -> Farm:
     ensure_topics(bootstrap_servers)
     name = f"farm_{uuid.uuid4().hex[:8]}"
-    fogs = {"fog-a": {"sensors": ["s1", "s3"], "topic": f"readings-{name}"}}
+    topic = f"readings-{name}"
+    fogs = {"fog-a": {"sensors": ["s1", "s3"], "topic": topic}, "fog-b": {"sensors": ["s2"], "topic": topic}}
     # Partitions are read in no order, so nothing here may be late.
     own = made.federation(folder, name=name, fogs=fogs, lateness="P30D")
-    return Farm(bootstrap_servers, own, f"readings-{name}")
+    return Farm(bootstrap_servers, own, topic)
 
 
 class Ledger:
@@ -84,10 +85,10 @@ class Ledger:
 
 
 @pytest.fixture
-def refused(tmp_path: Path) -> Callable[[Farm], str]:
-    """Start a fog that must end before it needs Spark; gives what it says."""
+def start_bare(tmp_path: Path) -> Callable[[Farm], FogProcess]:
+    """Start a fog that ends before it needs Spark."""
 
-    def start(farm: Farm) -> str:
+    def start(farm: Farm) -> FogProcess:
         environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "plugins")]),
@@ -96,10 +97,20 @@ def refused(tmp_path: Path) -> Callable[[Farm], str]:
         }
         main = [str(REPOSITORY / "spark_jobs" / "fog_node.py"), "--federation", farm.own.federation, "--fog", "fog-a"]
         command = [sys.executable, *main, "--federations", str(tmp_path)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=DEADLINE_S)
-        assert done.returncode == 1
-        assert len(done.stderr.splitlines()) == 1, done.stderr
-        return done.stderr
+        return FogProcess(command, environment, tmp_path / "bare.log")
+
+    return start
+
+
+@pytest.fixture
+def refused(start_bare: Callable[[Farm], FogProcess]) -> Callable[[Farm], str]:
+    """Start a fog that must refuse; gives the one line that it says."""
+
+    def start(farm: Farm) -> str:
+        fog = start_bare(farm)
+        assert fog.wait() == 1
+        (line_said,) = fog.said().splitlines()
+        return line_said
 
     return start
 
@@ -127,7 +138,8 @@ def test_a_topic_is_read_whole_or_the_fog_says_what_is_missing(
 
     s1, s3 = functools.partial(days, "s1"), functools.partial(days, "s3")
 
-    # Made after the fog was started: odd times of records, every codec, a partition whose head has expired.
+    # Made after the fog was started: odd times of records, every codec, a partition whose head has expired, and
+    # another fog's sensor.
     fog = start_fog(farm)
     fog.wait_for("waiting until there is the topic of the readings")
     with fog.paused():
@@ -136,21 +148,24 @@ def test_a_topic_is_read_whole_or_the_fog_says_what_is_missing(
         for day, codec in enumerate(CODECS):
             topic.send(1, records(s3(day, day + 1)), codec)
         topic.send(2, records(s1(10, 11)))
+        topic.send(2, records(line(farm.own, "s2", 0, 1)))
         topic.expire(2, before=10)
     data = session_stack.parts.kafka.folder / "data"
     assert codecs_in(data / f"{farm.topic}-1" / f"{0:020}.log") == set(CODECS)
     ledger.await_received(158, fog)
     assert f"{farm.topic}[2]: begins at offset 10; the records before it expired before" in fog.said()
 
-    # The broker's times instead of the sender's, and a partition more while it runs.
+    # The broker's times instead of the sender's, a transaction, and a partition more while it runs.
     with fog.paused():
         topic.set("message.timestamp.type", "LogAppendTime")
         topic.send(0, records(s1(1, 2)), timestamps_ms=[1] * A_DAY)
+        topic.send_in_a_transaction(1, records(s3(10, 11)))
+        topic.send(1, records(s3(11, 12)))
         topic.widen(4)
         topic.send(3, records(s3(6, 7)))
-    ledger.await_received(206, fog)
+    ledger.await_received(254, fog)
     fog.terminate()
-    ledger.require(received=206, kept=206)
+    ledger.require(received=254, kept=254)
 
     # Retention overtakes a stopped fog: 10 of 24, all 24, and nothing that it had not read.
     topic.send(0, records(s1(2, 3)))
@@ -159,16 +174,16 @@ def test_a_topic_is_read_whole_or_the_fog_says_what_is_missing(
         topic.expire(partition, before)
     (port,) = free_ports(1)
     fog = start_fog(farm, **{PORT_VARIABLE: str(port)})
-    ledger.await_received(220, fog)
-    ledger.require(received=220, kept=220, lost=34)
+    ledger.await_received(268, fog)
+    ledger.require(received=268, kept=268, lost=34)
     assert f"{farm.topic}[0]: 10 records of offsets 48 to 71 are lost" in fog.said()
     assert f"{farm.topic}[3]: 24 records of offsets 24 to 47 are lost" in fog.said()
     assert f"{LOST} 34.0" in scraped_text(port)
-    before = pa.concat_tables([s1(0, 2), s1(2, 3).slice(10), s1(10, 11).slice(10), s3(0, 5), s3(6, 7)])
+    before = pa.concat_tables([s1(0, 2), s1(2, 3).slice(10), s1(10, 11).slice(10), s3(0, 5), s3(6, 7), s3(10, 12)])
     ledger.require_stored(before)
 
     # Made anew and longer than it was, so that no offset tells.
-    anew = {0: s3(0, 6), 1: s1(0, 6), 2: s1(10, 12), 3: s3(20, 23)}
+    anew = {0: s3(0, 6), 1: s1(0, 8), 2: s1(10, 12), 3: s3(20, 23)}
     with fog.paused():
         topic.delete()
         topic.make(4)
@@ -197,6 +212,20 @@ def test_a_topic_is_read_whole_or_the_fog_says_what_is_missing(
     added = {name: n - totals.get(name, 0) for name, n in ledger.totals().items()}
     assert added == {"received": n_anew, "kept": n_anew - n_known, "duplicate": n_known, "lost": 0}
     ledger.require_stored(pa.concat_tables([before, *anew.values()]))
+
+
+def test_a_fog_that_waits_for_its_topic_says_so_once_and_can_be_ended(
+    kafka: str, start_bare: Callable[[Farm], FogProcess], tmp_path: Path
+) -> None:
+    farm = farm_without_a_topic(kafka, tmp_path)
+    fog = start_bare(farm)
+    fog.wait_for(f"topic {farm.topic}")
+    looked_again = time.monotonic() + 2 * LOOK_EVERY_S
+    wait_until(lambda: time.monotonic() > looked_again, what="another look", deadline_s=DEADLINE_S)
+    assert fog.terminate() == 0
+    waits, ended = fog.said().splitlines()
+    assert "python -m fogline.kafka.topics creates it" in waits
+    assert ended.endswith("ended")
 
 
 def test_a_broker_that_is_away_for_40_s_costs_no_reading(
