@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from fogline.messages.account import ReadingAccount
 from spark_jobs.fog.examples import Rows
+from spark_jobs.fog.places import places_of
 from spark_jobs.fog.unused import DUPLICATE, LATE
 
 Mask = npt.NDArray[np.bool_]
@@ -29,12 +30,12 @@ def account_of(kept: pa.Table, unused: pa.Table, rows: Rows, left_out: Mask) -> 
         The rows whose sensor is left out of training, shape ``(n,)``.
     """
     # A record that was refused before the federation's file was mended, and was read again since, is a reading now.
-    others = unused.filter(pa.array(~np.isin(_places(unused), _places(kept))))
+    others = unused.filter(pa.array(~np.isin(places_of(unused), places_of(kept))))
     verdicts = Counter(map(str, others["verdict"].to_pylist()))
     with_target = ~np.isnan(rows.target)
     seen = ~rows.held_out
     return ReadingAccount(
-        received=len(np.unique(np.concatenate([_places(kept), _places(others)]))),
+        received=len(np.unique(np.concatenate([places_of(kept), places_of(others)]))),
         used=int((seen & with_target & ~left_out).sum()),
         held_out=int(rows.held_out.sum()),
         without_target=int((seen & ~with_target).sum()),
@@ -54,9 +55,3 @@ def of_sensors(rows: Rows, sensors: Iterable[str]) -> Mask:
 def _missing(kept: pa.Table) -> dict[str, int]:
     fields = [name for name in kept.column_names if pa.types.is_floating(kept.schema.field(name).type)]
     return {name: kept[name].null_count for name in fields if kept[name].null_count}
-
-
-def _places(records: pa.Table) -> npt.NDArray[np.int64]:
-    partition, offset = (np.asarray(records[f"kafka_{name}"], np.int64) for name in ("partition", "offset"))
-    places: npt.NDArray[np.int64] = (partition << 48) | offset
-    return places

@@ -3,7 +3,6 @@
 import fcntl
 import json
 import uuid
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
@@ -31,6 +30,8 @@ class FogFolder(FogPaths):
         Spark's checkpoint.
     checkpoint_id
         New with each new checkpoint, whose batches are numbered from zero again.
+    n_topics_before
+        How many topics of that name the folder's readings come from, apart from this one.
 
     Raises
     ------
@@ -45,6 +46,7 @@ class FogFolder(FogPaths):
         self._lock = self._claim(fog)
         self.checkpoint_id = self._identify({"federation": federation, "fog": fog, "topic": topic})
         self.follow(source)
+        self.n_topics_before = self._number(source.topic)
 
     def follow(self, source: TopicIdentity) -> None:
         """Note which topic the checkpoint continues, if that isn't known yet.
@@ -65,7 +67,7 @@ class FogFolder(FogPaths):
                 )
         told = {f"{name}_id": value for name, value in asdict(source).items() if value}
         if not told.items() <= found.items():
-            self._write({**found, **told})
+            _replace(self._identity, {**found, **told})
 
     def close(self) -> None:
         """Leave the folder to the next process."""
@@ -99,8 +101,17 @@ class FogFolder(FogPaths):
             )
         checkpoint_id = uuid.uuid4().hex[:12]
         self.checkpoint.mkdir(exist_ok=True)
-        self._write({"version": LAYOUT, **owner, "checkpoint": checkpoint_id})
+        _replace(self._identity, {"version": LAYOUT, **owner, "checkpoint": checkpoint_id})
         return checkpoint_id
+
+    def _number(self, topic_id: str | None) -> int:
+        # Beside the checkpoint, because a new topic takes a new checkpoint.
+        file = self.path / "topics.json"
+        known: list[str] = json.loads(file.read_text()) if file.exists() else []
+        if topic_id and topic_id not in known:
+            known.append(topic_id)
+            _replace(file, known)
+        return known.index(topic_id) if topic_id else max(0, len(known) - 1)
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -115,7 +126,8 @@ class FogFolder(FogPaths):
             )
         return dict(found)
 
-    def _write(self, content: Mapping[str, Any]) -> None:
-        temporary = self._identity.with_suffix(".part")
-        temporary.write_text(json.dumps(content))
-        temporary.replace(self._identity)
+
+def _replace(file: Path, content: object) -> None:
+    temporary = file.with_suffix(".part")
+    temporary.write_text(json.dumps(content))
+    temporary.replace(file)

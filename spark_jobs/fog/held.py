@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from spark_jobs.fog.places import places_of
+
 Ints = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
 
@@ -91,8 +93,7 @@ class HeldReadings:
         sensors = readings["sensor_id"].combine_chunks()
         codes = np.asarray(pa.compute.index_in(sensors, self._sensors).fill_null(-1), np.int64)
         key = codes * DAY_US + _times_us(readings) % DAY_US
-        partition, offset = (np.asarray(readings[f"kafka_{name}"], np.int64) for name in ("partition", "offset"))
-        return _Date(key, (partition << 48) | offset, self._content(readings))
+        return _Date(key, places_of(readings), self._content(readings))
 
     def _content(self, readings: pa.Table) -> Words:
         mixed = np.zeros(readings.num_rows, np.uint64)

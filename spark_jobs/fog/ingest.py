@@ -24,6 +24,7 @@ from spark_jobs.fog.held import HeldReadings
 from spark_jobs.fog.losses import Losses
 from spark_jobs.fog.memory import give_back
 from spark_jobs.fog.metrics import FogMeter
+from spark_jobs.fog.places import with_stored_partitions
 from spark_jobs.fog.rules import Fault, Judged, ReadingJudge, Rejection, RejectionKind
 from spark_jobs.fog.rules.moment import EPOCH, MICROSECOND
 from spark_jobs.fog.state import LOST, Batch, FogState
@@ -147,7 +148,8 @@ class BatchWriter:
             records = records.filter(pc.is_valid(records["n_bytes"]))
         if not records.num_rows and not n_lost:
             return 0
-        before = parts.state.watermarks(batch)
+        before, on_kafka = parts.state.watermarks(batch), records
+        records = with_stored_partitions(on_kafka, parts.folder.n_topics_before)
         judged = parts.judge.judge(records, dt.datetime.now(dt.UTC))
         replayed = np.asarray(records["replayed"].combine_chunks().to_numpy(zero_copy_only=False), bool)[judged.rows]
         arrived = arrive(judged.readings, replayed, before, parts.held, parts.federation.lateness)
@@ -156,7 +158,7 @@ class BatchWriter:
         parts.store.write(name, judged.readings.filter(pa.array(arrived.new)))
         unused = unused_rows(records, judged, arrived, rejections, before)
         parts.unused.write(name, unused)
-        self._quarantine(records, rejections)
+        self._quarantine(on_kafka, rejections)
         tally = Counter(map(str, unused["verdict"].to_pylist()))
         tally |= Counter({RECEIVED: records.num_rows, KEPT: int(arrived.new.sum()), LOST: n_lost})
         parts.state.record_batch(batch, tally, arrived.watermarks)

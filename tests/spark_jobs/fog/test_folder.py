@@ -67,6 +67,17 @@ def test_a_topic_made_anew_is_refused_and_read_anew_with_a_new_checkpoint(
     assert open_and_close(tmp_path, other) != before
 
 
+def test_topics_of_a_name_are_numbered_by_their_ids_in_order(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "farm" / "fog-a" / "checkpoint"
+    numbers = []
+    for number, topic in enumerate(["a", "b", "a", None]):
+        folder = FogFolder(tmp_path, "farm", "fog-a", "sensor-data", TopicIdentity("A", topic))
+        numbers.append(folder.n_topics_before)
+        folder.close()
+        checkpoint.rename(tmp_path / f"away-{number}")
+    assert numbers == [0, 1, 0, 1]
+
+
 def test_what_a_broker_does_not_tell_is_not_compared_and_noted_once_it_does(tmp_path: Path) -> None:
     for source in (TopicIdentity(), TopicIdentity("A"), TopicIdentity("A", "a"), TopicIdentity(), TopicIdentity("A")):
         open_and_close(tmp_path, source)
