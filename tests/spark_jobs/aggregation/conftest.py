@@ -1,8 +1,8 @@
 """Sealed rounds on a real broker, and Spark sessions to aggregate them."""
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,9 +19,6 @@ from fogline.messages.seal import Seal
 from fogline.messages.weights import BlockedVector, BlockLocation
 from fogline.scaling import Scale, Scaler
 from tests.support.fogs import layers_of, readings_of
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
 UTC = dt.UTC
 
@@ -127,13 +124,3 @@ def kafka_config(kafka: str) -> dict[str, str]:
     """A client configuration for the session's broker, which has the declared topics."""
     ensure_topics(kafka)
     return {"bootstrap.servers": kafka}
-
-
-@pytest.fixture(scope="session")
-def spark() -> Iterator["SparkSession"]:
-    """A session with the stack's configuration; with SPARK_REMOTE set, one on that Connect server."""
-    from pyspark.sql import SparkSession
-
-    session = SparkSession.builder.getOrCreate()
-    yield session
-    session.stop()
