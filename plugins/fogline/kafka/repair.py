@@ -199,8 +199,9 @@ def _content(line: dict[str, Any], name: str, remedy: str) -> bytes | None:
     if content is None:
         return None
     if not isinstance(content, str):
+        found = json.dumps(content)[:40]
         raise ValueError(
-            f"{names[0]} is no text but {json.dumps(content)[:40]}; put it in quotes, and \\ before its own"
+            f"{names[0]} is no text but {found}; put it in quotes, with a backslash before each of its own"
         )
     try:
         return content.encode() if names[0] == name else base64.b64decode(content, validate=True)

@@ -128,7 +128,7 @@ def test_it_shows_only_what_came_since_and_the_newest(desk: Desk) -> None:
         desk.quarantine()
     said = desk.listed("-n", "2")
     assert "The newest 2 of 3" in said and f"{desk.topic}[2]@1" not in said
-    assert said.index("@2 ") < said.index("@3 ")
+    assert said.index("[2]@2") < said.index("[2]@3")
     now = dt.datetime.now(dt.UTC)
     assert "3 quarantined" in desk.listed("--since", (now - dt.timedelta(hours=1)).isoformat())
     assert desk.listed("--since", (now + dt.timedelta(hours=1)).isoformat()) == "No quarantined record matches\n"
@@ -217,7 +217,7 @@ def without(name: str) -> Edit:
         (put(headers={}, value=GOOD), "headers has no topic; write the one that the record came from"),
         (without("headers"), "headers has no topic"),
         (without("original_sha256"), "has no original_sha256, so nothing tells what was repaired"),
-        (put(value={"power": 1.5}), 'value is {"power": 1.5}; put it in quotes'),
+        (put(value={"power": 1.5}), 'value is no text but {"power": 1.5}; put it in quotes'),
         (put(value_base64="AA=="), "has both value and value_base64; delete one"),
         (put(value=GOOD, key="\ud800"), "key has half a character"),
     ],
