@@ -77,13 +77,13 @@ def read_rejected(config: ClientConfig, selection: Selection) -> Iterator[Reject
     KafkaLayerError, KafkaAccessError
         The topic can't be read.
     """
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str, str]] = set()
     for message in read_to_end(config, SENSOR_DATA_REJECTED, TIMEOUT_S):
         record = RejectedRecord.of(message)
         if not selection.takes(record.why, record.sensor, record.at):
             continue
         # A fog that stopped in the middle of a batch has quarantined it twice.
-        twice = (record.why.fog, record.place)
+        twice = (record.why.federation, record.why.fog, record.place)
         if twice not in seen or not record.why.topic:
             seen.add(twice)
             yield record

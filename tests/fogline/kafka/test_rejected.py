@@ -141,6 +141,13 @@ def test_a_record_that_a_repeated_batch_quarantined_again_counts_once(desk: Desk
     assert "1 quarantined" in desk.listed()
 
 
+def test_a_record_that_two_federations_quarantined_counts_for_each(desk: Desk) -> None:
+    sensor = uuid.uuid4().hex
+    desk.quarantine(key=sensor.encode(), offset=9)
+    desk.quarantine(key=sensor.encode(), offset=9, federation="other")
+    assert "2 quarantined" in desk.say("list", "--sensor", sensor)
+
+
 def test_nothing_found_says_so_and_leaves_the_file_alone(desk: Desk) -> None:
     desk.file.write_text("before")
     assert desk.listed("--save", str(desk.file)).splitlines() == [
