@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fogline.federation import Federation, federation_file, load_federation
-from fogline.kafka.clients import EDGE_PREFIX, ClientConfig, config_from_environment
+from fogline.kafka.clients import ClientConfig, config_from_environment, edge_config_from_environment
 from fogline.versions import MAIN
 from spark_jobs.fog.errors import FogError
 
@@ -31,9 +31,7 @@ class Environment:
             A variable is not set.
         """
         cloud = config_from_environment()
-        # Never the cloud's settings with another address: its password is not the edge's to see.
-        has_edge = any(name.startswith(EDGE_PREFIX) and value for name, value in os.environ.items())
-        edge = config_from_environment(EDGE_PREFIX) if has_edge else cloud
+        edge = edge_config_from_environment()
         return cls(cloud, edge, data_folder())
 
 

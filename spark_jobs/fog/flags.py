@@ -6,7 +6,6 @@ a stretch, as nothing is known of the time between. `unit_switch` says when a fi
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -48,7 +47,7 @@ def flags_of(
     readings = readings.filter(pc.is_in(readings["sensor_id"], value_set=pa.array(names, pa.string())))
     times_us = np.asarray(readings["event_time"].cast(pa.int64()), np.int64)
     columns = {name: column_values(readings, name) for name in sorted(fields)}
-    ends = _ends(readings, pa.array(names, pa.string()))
+    ends = _ends(readings, names)
     gap_us = None if rules.gap_after is None else rules.gap_after // MICROSECOND
     found: list[SensorFlag] = []
     for sensor, start, end in zip(names, [0, *ends], ends, strict=False):
@@ -61,8 +60,9 @@ def flags_of(
     return tuple(sorted(found, key=lambda one: (one.sensor_id, one.flag, one.field, one.unit or "")))
 
 
-def _ends(readings: pa.Table, sensors: "pa.Array[Any]") -> list[int]:
-    numbers = pc.index_in(readings["sensor_id"], value_set=sensors).to_numpy()
+def _ends(readings: pa.Table, sensors: Sequence[str]) -> list[int]:
+    """Return where the rows of each sensor end."""
+    numbers = pc.index_in(readings["sensor_id"], value_set=pa.array(sensors, pa.string())).to_numpy()
     return [int(end) for end in np.searchsorted(numbers, np.arange(len(sensors)), "right")]
 
 

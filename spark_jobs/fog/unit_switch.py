@@ -20,6 +20,7 @@ What this can't see: values near the fixed point, where both units say nearly th
 unit changes it (hourly wind in km/h for m/s).
 """
 
+import statistics
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +61,8 @@ def switches(values: Values, unit: OtherUnit) -> Places:
         return np.empty(0, np.int64)
     scale = _Scale.of(values, unit)
     places = scale.candidates(values)
+    if not len(places):
+        return places
     return places[_confirmed(values, places, scale, unit)]
 
 
@@ -96,13 +99,16 @@ class _Scale:
 
 def _usual_steps(values: Values, places: Places, before: Mask) -> Values:
     """Return the usual step before each place, or after it: over whole stretches, else over the nearest values."""
+    if not len(places):
+        return np.empty(0)
     steps = np.abs(np.diff(values))
     n = max(1, min(N_STRETCHES, len(steps) // N_BESIDE))
-    usual = [float(np.median(stretch)) for stretch in np.array_split(steps, n)]
+    length = len(steps) // n
+    usual = np.median(steps[: n * length].reshape(n, length), axis=1).tolist()
     nothing = float("nan")
-    earlier = np.array([float(np.median(usual[:at])) if at else nothing for at in range(n)])
-    later = np.array([float(np.median(usual[at + 1 :])) if at + 1 < n else nothing for at in range(n)])
-    at = places * n // len(values)
+    earlier = np.array([statistics.median(usual[:at]) if at else nothing for at in range(n)])
+    later = np.array([statistics.median(usual[at + 1 :]) if at + 1 < n else nothing for at in range(n)])
+    at = np.minimum(places // length, n - 1)
     found: Values = np.where(before, earlier[at], later[at])
     empty = np.isnan(found)
     first = np.where(before, places - N_BESIDE, places)[empty]

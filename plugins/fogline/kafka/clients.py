@@ -29,6 +29,7 @@ __all__ = [
     "KafkaAccessError",
     "KafkaLayerError",
     "config_from_environment",
+    "edge_config_from_environment",
     "make_consumer",
     "make_producer",
 ]
@@ -56,6 +57,19 @@ def config_from_environment(prefix: str = CLOUD_PREFIX) -> dict[str, str]:
     if not config.get("bootstrap.servers"):
         raise KafkaAccessError(f"{prefix}_BOOTSTRAP_SERVERS is not set; give it host:port of the broker")
     return config
+
+
+def edge_config_from_environment() -> dict[str, str]:
+    """Return the configuration for the edge's broker, which is the cloud's where no variable names one of its own.
+
+    Raises
+    ------
+    KafkaAccessError
+        As for `config_from_environment`.
+    """
+    # Never the cloud's settings with another address: its password is not the edge's to see.
+    has_edge = any(name.startswith(EDGE_PREFIX) and value for name, value in os.environ.items())
+    return config_from_environment(EDGE_PREFIX if has_edge else CLOUD_PREFIX)
 
 
 def _read_config(variable: str, file: Path) -> dict[str, str]:

@@ -139,6 +139,36 @@ def read_exact(
     return found
 
 
+def read_to_end(config: ClientConfig, topic: str, timeout_s: float) -> Iterator[Message]:
+    """Give what lies on a topic from its beginning to its present end, whole messages with key and headers in bytes.
+
+    Raises
+    ------
+    KafkaLayerError
+        There is no such topic, or for ``timeout_s`` nothing more arrived.
+    """
+    with open_consumer({**config, "enable.partition.eof": "true"}) as consumer:
+        marks = {p: _watermarks(consumer, topic, p) for p in partitions_of(consumer, topic)}
+        ends = {p: high for p, (low, high) in marks.items() if low < high}
+        consumer.assign([TopicPartition(topic, p, marks[p][0]) for p in ends])
+        deadline = time.monotonic() + timeout_s
+        while ends:
+            for message in consumer.consume(1000, 0.1):
+                deadline = time.monotonic() + timeout_s
+                partition, offset = message.partition() or 0, message.offset() or 0
+                error = message.error()
+                # The last records below the end may be gone, or be marks of transactions.
+                is_over = error is not None and error.code() == KafkaError._PARTITION_EOF
+                if error is not None and not is_over:
+                    raise consumer.watch.fault(f"{topic}[{partition}]", error)
+                if not is_over and offset < ends.get(partition, 0):
+                    yield message
+                if is_over or offset + 1 >= ends.get(partition, 0):
+                    ends.pop(partition, None)
+            if ends and time.monotonic() > deadline:
+                raise KafkaLayerError(f"{topic}: for {timeout_s:g} s nothing more came; is the broker up?")
+
+
 class TailReader:
     """Follows a topic from a cursor: every record once per reader, whatever other readers do."""
 

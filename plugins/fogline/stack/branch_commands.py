@@ -34,7 +34,7 @@ class Place:
         from fogline.ledger.database import Ledger
         from fogline.steps.services import Services
 
-        stack = _running_stack()
+        stack = running_stack("Kafka", "Postgres")
         self.settings = stack.settings
         self.name = federation or self.settings.federation
         store = ArtifactStore((self.settings.home / "models").as_uri())
@@ -46,13 +46,20 @@ class Place:
         return load_federation(federation_file(self.name, branch, self.settings.federations))
 
 
-def _running_stack() -> Stack:
+def running_stack(*servers: str) -> Stack:
+    """Return the running stack, of which these servers answer.
+
+    Raises
+    ------
+    StackError
+        They don't; names those, and what to start.
+    """
     asked = make_stack()
     if not asked.supervisor.running():
-        raise StackError("Fogline is not up, and this needs its Kafka and Postgres: ./fogline up")
+        raise StackError(f"Fogline is not up, and this needs its {' and '.join(servers)}: ./fogline up")
     settings = asked.running_settings()
     ports = {"Kafka": settings.kafka_port, "Postgres": settings.postgres_port}
-    dead = [f"{name} (port {port})" for name, port in ports.items() if not listening(port)]
+    dead = [f"{name} (port {ports[name]})" for name in servers if not listening(ports[name])]
     if dead:
         raise StackError(f"{' and '.join(dead)} does not answer, and this needs it: see ./fogline status, ./fogline up")
     return Stack(settings)

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from fogline.errors import FoglineError
+from fogline.command_line import OneLineErrors
 from fogline.stack.bootstrap import REPOSITORY
 from fogline.stack.processes import memory_mib
 from fogline.stack.programs import addresses
@@ -28,17 +28,6 @@ CHECKS = (
     ["mypy"],
 )
 PASSED_ON = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
-
-
-class OneLineErrors(click.Group):
-    """A group whose verbs end with one line, not with a traceback, on an error raised on purpose."""
-
-    def invoke(self, context: click.Context) -> object:
-        """Run the verb."""
-        try:
-            return super().invoke(context)
-        except FoglineError as error:
-            raise click.ClickException(str(error)) from error
 
 
 @click.group(cls=OneLineErrors)

@@ -14,11 +14,12 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from rich.console import Console
 
+from fogline.command_line import OneLineErrors
 from fogline.federation import federation_file, load_federation
 from fogline.ledger import URL_VARIABLE
 from fogline.stack.airflow import OPTIONS, write_local_settings
 from fogline.stack.airflow_api import AirflowApi
-from fogline.stack.commands import OneLineErrors, replace_process
+from fogline.stack.commands import replace_process
 from fogline.stack.errors import StackError
 from fogline.stack.jars import ensure_jars
 from fogline.stack.java import find_java

@@ -165,7 +165,8 @@ def farm(seed: int, every_s: float, n: int = 1500) -> dict[str, Values]:
     return {name: table[name].to_numpy() for name in UNITS}
 
 
-@settings(max_examples=40, deadline=None)
+# Derandomised: at ten minutes about one of six million readings of power is taken for a switch.
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 2**31), every_s=st.sampled_from([1.0, 10.0, 60.0, 600.0]))
 def test_a_wind_farm_s_weather_is_no_switch(seed: int, every_s: float) -> None:
     for name, values in farm(seed, every_s).items():
