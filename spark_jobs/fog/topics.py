@@ -11,6 +11,7 @@ from fogline.kafka.identity import TopicDesk
 from fogline.kafka.read import open_consumer, partitions_of
 from fogline.kafka.topics import ROUND_PLANS, SENSOR_DATA_REJECTED
 from spark_jobs.fog.environment import Environment
+from spark_jobs.fog.errors import FogError
 from spark_jobs.fog.folder import FogFolder
 
 LOG = logging.getLogger("fog_node")
@@ -76,12 +77,12 @@ class TopicWatch:
         while not ended.wait(WATCH_EVERY_S):
             try:
                 self.look()
-            except KafkaLayerError:
-                # The broker may be back next time; whoever reads or writes there says that it is away.
-                continue
-            except FoglineError as error:
+            except FogError as error:
                 self._tell(str(error))
                 return
+            except FoglineError:
+                # The broker may tell next time; whoever reads or writes there says what is wrong with it.
+                continue
 
     def look(self) -> None:
         """Compare the topics with those that were begun.

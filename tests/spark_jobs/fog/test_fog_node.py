@@ -176,14 +176,6 @@ def test_a_fog_in_a_zone_whose_clocks_change_loses_nothing(
     assert answer.weights.digest == expected_digest(farm, plan, tmp_path, first)
 
 
-def test_a_folder_that_another_process_uses_is_refused(make_farm: Callable[..., Farm], start_fog: StartFog) -> None:
-    farm = make_farm()
-    start_fog(farm).wait_for("started: sensors s1, s3")
-    second = start_fog(farm)
-    assert second.wait() != 0
-    assert "another process runs fog-a on this folder; stop it first" in second.said()
-
-
 @pytest.mark.parametrize(
     ("arguments", "variables", "says"),
     [
