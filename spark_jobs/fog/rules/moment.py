@@ -1,7 +1,6 @@
 """A reading's event time: microseconds since 1970, or a fault."""
 
 import datetime as dt
-import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -104,7 +103,7 @@ class MomentRule:
         if not abs(raw) < BEYOND:
             return self._fault(RejectionKind.BAD_TIME, raw, "is no time")
         if unit == "ns":
-            return math.floor(raw / 1000) if isinstance(raw, float) else raw // 1000
+            return round(raw / 1000) if isinstance(raw, float) else raw // 1000
         return round(raw * _US_PER_UNIT[unit])
 
     def _of_text(self, text: str) -> int | Fault:
