@@ -1,7 +1,10 @@
 """From a user's columns to readings; a value that is none is named by file, line, column, and with its remedy."""
 
+import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pyarrow as pa
@@ -97,6 +100,47 @@ def to_readings(rows: Rows, columns: Columns) -> pa.Table:
         remedy = "it must be a finite number or empty; choose the columns to send with --field name=column"
         readings[name] = _converted(rows, column, _numbers, remedy)
     return pa.table(readings)
+
+
+def to_message(rows: Rows, columns: Columns) -> tuple[bytes | None, bytes]:
+    """Return key and JSON of the first row, where what can't be converted stays as the file has it.
+
+    The fog names what is wrong with it; a row without a sensor has no key.
+    """
+    converters: dict[str, tuple[str, Callable[[Cells], Cells]]] = {
+        SENSOR: (columns.sensor, _sensors),
+        EVENT_TIME: (columns.time, lambda cells: _times(cells, columns.zone)),
+    }
+    for name, column in columns.of_fields(rows.place, rows.table.column_names).items():
+        converters[name] = (column, _numbers)
+    reading: dict[str, Any] = {}
+    key = None
+    for name, (column, convert) in converters.items():
+        cells = rows.table.column(column).combine_chunks().slice(0, 1)
+        try:
+            value = convert(cells)[0].as_py()
+        except (pa.ArrowException, ValueError, OverflowError):
+            value = _as_it_is(cells[0])
+        else:
+            key = value.encode() if name == SENSOR else key
+        if value is not None:
+            reading[name] = value if isinstance(value, int) or _is_finite(value) else _text(value)
+    return key, json.dumps(reading, ensure_ascii=False).encode()
+
+
+def _as_it_is(cell: Any) -> Any:
+    try:
+        return cell.as_py()
+    except (ValueError, OverflowError):
+        return cell.cast(pa.string()).cast(pa.binary()).as_py().decode(errors="backslashreplace")
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, float) and math.isfinite(value)
+
+
+def _text(value: Any) -> str:
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
 def _converted(rows: Rows, column: str, convert: Callable[[Cells], Cells], remedy: str) -> Cells:

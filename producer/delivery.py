@@ -10,6 +10,7 @@ import tenacity
 from confluent_kafka import KafkaError, KafkaException, Message
 
 from fogline.kafka.clients import ClientConfig, make_producer
+from fogline.kafka.topics import REPLAY_HEADER
 from producer.errors import ProducerError
 from producer.metrics import ProducerMetrics
 from producer.position import Position
@@ -20,6 +21,11 @@ log = logging.getLogger(__name__)
 N_CHUNKS_IN_FLIGHT = 8
 N_READINGS_PER_CHUNK = 500
 GRACE_S = 5.0
+
+
+def replay_headers(is_replay: bool) -> list[tuple[str, str | bytes | None]]:
+    """Return the headers of a record that is history, or is not."""
+    return [(REPLAY_HEADER, b"1")] if is_replay else []
 
 
 class _Chunk:
@@ -45,6 +51,8 @@ class Delivery:
         How long Kafka may take to answer at the start, and to acknowledge a reading.
     on_delivered
         Gets the position after each chunk, in order.
+    is_replay
+        Whether the records say that they are history, which is not late.
     stop
         Ends every wait; `finish` still collects what arrives within `GRACE_S`.
     """
@@ -58,6 +66,7 @@ class Delivery:
         on_delivered: Callable[[Position], None],
         stop: Event,
         metrics: ProducerMetrics,
+        is_replay: bool = False,
     ) -> None:
         self._servers = config["bootstrap.servers"]
         self._topic = topic
@@ -65,6 +74,7 @@ class Delivery:
         self._on_delivered = on_delivered
         self._stop = stop
         self._metrics = metrics
+        self._headers = replay_headers(is_replay)
         self._chunks: deque[_Chunk] = deque()
         self._refusal: KafkaError | None = None
         self._last_error = ""
@@ -125,7 +135,7 @@ class Delivery:
 
         try:
             for key, value in messages:
-                self._producer.produce(self._topic, value, key, on_delivery=on_report)
+                self._producer.produce(self._topic, value, key, on_delivery=on_report, headers=self._headers)
         except KafkaException as error:
             raise self._undelivered(error.args[0]) from error
         self._producer.poll(0)

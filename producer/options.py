@@ -10,6 +10,8 @@ import click
 
 from fogline.kafka.topics import SENSOR_DATA
 
+MEBIBYTE = 2**20
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
@@ -56,6 +58,18 @@ class NamedColumn(click.ParamType[tuple[str, str]]):
         return name, column
 
 
+class Character(click.ParamType[str]):
+    """One character."""
+
+    name = "character"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check a character."""
+        if len(value) != 1:
+            self.fail(f"{value!r} is not one character", param, ctx)
+        return str(value)
+
+
 def _all(*options: Decorator) -> Decorator:
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         for option in reversed(options):
@@ -65,8 +79,26 @@ def _all(*options: Decorator) -> Decorator:
     return decorate
 
 
-stream_options = _all(
+kafka_options = _all(
     click.option("--topic", default=SENSOR_DATA, show_default=True, help="Where the readings go."),
+    click.option(
+        "--state",
+        type=click.Path(file_okay=False, path_type=Path),
+        envvar="FOGLINE_PRODUCER_STATE",
+        show_envvar=True,
+        required=True,
+        help="Folder that remembers how far each stream was sent, and holds what waits for Kafka.",
+    ),
+    click.option(
+        "--replay",
+        "is_replay",
+        is_flag=True,
+        help="These readings are history that is loaded afterwards: fogs don't call them late.",
+    ),
+)
+
+stream_options = _all(
+    kafka_options,
     click.option(
         "--speed",
         type=Speed(),
@@ -84,24 +116,20 @@ stream_options = _all(
         show_default=True,
         help="Seconds that Kafka may take to answer at the start, and to acknowledge a reading.",
     ),
+)
+
+live_options = _all(
+    kafka_options,
     click.option(
-        "--state",
-        type=click.Path(file_okay=False, path_type=Path),
-        envvar="FOGLINE_PRODUCER_STATE",
-        show_envvar=True,
-        required=True,
-        help="Folder that remembers how far each stream was sent.",
+        "--spool-max-bytes",
+        type=click.IntRange(min=MEBIBYTE),
+        default=1024 * MEBIBYTE,
+        show_default=True,
+        help="How much may wait on the disk for Kafka; then nothing more is taken from the source.",
     ),
 )
 
-file_options = _all(
-    click.argument(
-        "paths",
-        nargs=-1,
-        required=True,
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        metavar="PATH...",
-    ),
+column_options = _all(
     click.option("--sensor-column", default="sensor_id", show_default=True, help="The column with the sensor's id."),
     click.option("--time-column", default="event_time", show_default=True, help="The column with the event time."),
     click.option("--zone", help="Where the times carry no offset: the time zone they are local to, as Europe/Paris."),
@@ -113,3 +141,37 @@ file_options = _all(
         help="A field to send and its column; repeat it. Without any, every other column is sent.",
     ),
 )
+
+delimiter_option = click.option(
+    "--delimiter", type=Character(), default=",", show_default=True, help="The character between columns."
+)
+
+file_options = _all(
+    click.argument(
+        "paths",
+        nargs=-1,
+        required=True,
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="PATH...",
+    ),
+    column_options,
+)
+
+
+def folder_options(pattern: str) -> Decorator:
+    """Return the options of a folder whose files match a pattern."""
+    return _all(
+        click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path)),
+        click.option(
+            "--pattern", default=pattern, show_default=True, help="Which files; **/ looks into folders below."
+        ),
+        click.option(
+            "--every",
+            "every_s",
+            type=click.FloatRange(min=0.01),
+            default=5,
+            show_default=True,
+            help="Seconds between two looks at the folder.",
+        ),
+        column_options,
+    )

@@ -33,6 +33,7 @@ class Stream:
     speed: float
     deadline_s: float
     state: Path
+    is_replay: bool = False
 
 
 @contextmanager
@@ -88,6 +89,7 @@ def run(source: Source, stream: Stream, config: ClientConfig, stop: Event) -> No
         on_delivered=lambda position: progress[0].delivered(position),
         stop=stop,
         metrics=metrics,
+        is_replay=stream.is_replay,
     )
     cluster = delivery.connect()
     if stop.is_set():

@@ -13,7 +13,8 @@ import click
 from fogline.errors import FoglineError
 from fogline.kafka.clients import config_from_environment
 from producer.conversion import Columns
-from producer.options import file_options, stream_options
+from producer.live_commands import csv_folder, mqtt, parquet_folder
+from producer.options import delimiter_option, file_options, stream_options
 from producer.readings import Source, Span
 from producer.run import Stream, run, stop_on_signals
 from producer.sources.csv_files import csv_files
@@ -31,6 +32,7 @@ class StreamOptions(TypedDict):
     end: datetime | None
     deadline_s: float
     state: Path
+    is_replay: bool
 
 
 class FileOptions(StreamOptions):
@@ -75,12 +77,10 @@ def la_haute_borne(cache: Path, **options: Unpack[StreamOptions]) -> None:
 
 @main.command()
 @file_options
-@click.option("--delimiter", default=",", show_default=True, help="The character between columns.")
+@delimiter_option
 @stream_options
 def csv(delimiter: str, **options: Unpack[FileOptions]) -> None:
     """Replay CSV files, all merged in the order of event time."""
-    if len(delimiter) != 1:
-        raise click.BadParameter(f"{delimiter!r} is not one character", param_hint="--delimiter")
     _publish(csv_files(options["paths"], _columns(options), delimiter), options)
 
 
@@ -113,6 +113,10 @@ def synthetic(sensors: tuple[str, ...], every_s: float, seed: int, **options: Un
     _publish(synthetic_source(sorted(set(sensors)), every_s, seed), options)
 
 
+for command in (mqtt, csv_folder, parquet_folder):
+    main.add_command(command)
+
+
 def _columns(options: FileOptions) -> Columns:
     return Columns(options["sensor_column"], options["time_column"], dict(options["fields"]), options["zone"])
 
@@ -121,7 +125,14 @@ def _publish(source: Source, options: StreamOptions) -> None:
     start, end = options["start"], options["end"]
     if start and end and start >= end:
         raise click.BadParameter(f"{end.isoformat()} is not after --from {start.isoformat()}", param_hint="--to")
-    stream = Stream(options["topic"], Span(start, end), options["speed"], options["deadline_s"], options["state"])
+    stream = Stream(
+        options["topic"],
+        Span(start, end),
+        options["speed"],
+        options["deadline_s"],
+        options["state"],
+        options["is_replay"],
+    )
     with stop_on_signals() as stop:
         run(source, stream, config_from_environment(), stop)
 

@@ -24,7 +24,7 @@ class HeldBack:
         self.reports: list[Callable[[KafkaError | None, None], None]] = []
         self.at_poll: Callable[[], None] = lambda: None
 
-    def produce(self, topic: str, value: bytes, key: bytes, on_delivery: Any) -> None:
+    def produce(self, topic: str, value: bytes, key: bytes, on_delivery: Any, headers: Any) -> None:
         self.reports.append(on_delivery)
 
     def poll(self, timeout: float) -> int:
