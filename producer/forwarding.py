@@ -156,11 +156,11 @@ class Forwarder:
         self._say(logging.WARNING, f"Kafka at {self._servers}: {error.str()}")
 
     def _say(self, level: int, trouble: str) -> None:
-        """Log a trouble, unless one was logged a moment ago."""
-        if not self._trouble or time.monotonic() - self._said_at >= SAY_AGAIN_S:
-            self._said_at = time.monotonic()
+        """Log a trouble, unless it was a moment ago; a broker that is away says so in ever other words."""
+        what = trouble if level >= logging.ERROR else "away"
+        if what != self._trouble or time.monotonic() - self._said_at >= SAY_AGAIN_S:
+            self._trouble, self._said_at = what, time.monotonic()
             log.log(level, "%s; %d readings wait in %s", trouble, self._spool.n_readings, self._spool.path)
-        self._trouble = trouble
 
 
 def _code(outcomes: Outcomes, one: Waiting) -> int | None:

@@ -15,24 +15,14 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from fogline.kafka.clients import KafkaLayerError
-from fogline.kafka.read import TailReader, end_of, open_consumer
+from fogline.kafka.read import TailReader, open_consumer
 from producer.delivery import N_CHUNKS_IN_FLIGHT, N_READINGS_PER_CHUNK
+from tests.producer.conftest import n_on_topic
 
 REPOSITORY = Path(__file__).parents[2]
 DEADLINE_S = 60.0
 
 Start = Callable[..., "subprocess.Popen[str]"]
-
-
-@pytest.fixture
-def topic(kafka: str) -> Iterator[str]:
-    name = f"producer-{uuid.uuid4().hex[:8]}"
-    admin = AdminClient({"bootstrap.servers": kafka})
-    admin.create_topics([NewTopic(name, 3, 1)])[name].result(DEADLINE_S)
-    wait_until(lambda: is_led(kafka, name))
-    yield name
-    admin.delete_topics([name])[name].result(DEADLINE_S)
 
 
 @pytest.fixture
@@ -54,18 +44,6 @@ def start(tmp_path: Path) -> Iterator[Start]:
     for process in started:
         process.kill()
         process.communicate()
-
-
-def n_on_topic(servers: str, topic: str) -> int:
-    return sum(end_of({"bootstrap.servers": servers}, topic).values())
-
-
-def is_led(servers: str, topic: str) -> bool:
-    """Say whether every partition has its leader, which a new topic gets a moment after its creation."""
-    try:
-        return n_on_topic(servers, topic) == 0
-    except KafkaLayerError:
-        return False
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
