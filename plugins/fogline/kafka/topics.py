@@ -23,8 +23,6 @@ from fogline.kafka.clients import ClientConfig, KafkaLayerError, config_from_env
 
 SENSOR_DATA = "sensor-data"
 SENSOR_DATA_REJECTED = "sensor-data-rejected"
-# A reading with it is history sent afterwards: the fog does not call it late.
-REPLAY_HEADER = "fogline-replay"
 ROUND_PLANS = "round-plans"
 MODEL_BLOBS = "model-blobs"
 GLOBAL_MODEL = "global-model"
