@@ -23,9 +23,8 @@ LOOK_EVERY_S = 0.2
 
 Outcomes = dict[int, KafkaError | None]
 
-_TOO_LARGE = (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG_SIZE, KafkaError.RECORD_LIST_TOO_LARGE)
-# What these say of a record stays so, however often it is sent.
-_NEVER = (*_TOO_LARGE, KafkaError.INVALID_RECORD, KafkaError.INVALID_MSG)
+# What these say of a record that was sent alone stays so, however often it is sent.
+_NEVER = (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE, KafkaError.INVALID_RECORD)
 
 
 class Forwarder:
@@ -90,10 +89,7 @@ class Forwarder:
                 self._producer.poll(0)
                 self._spool.wait_for_readings(LOOK_EVERY_S)
                 continue
-            outcomes = self._sent(batch)
-            # The limit is on what was sent together, too: only a record that is alone is itself too large.
-            for one in [one for one in batch if _code(outcomes, one) in _TOO_LARGE]:
-                outcomes |= self._sent([one])
+            outcomes = self._sent_apart(batch)
             self._settle(batch, outcomes)
             later = next((error for error in outcomes.values() if error and error.code() not in _NEVER), None)
             if later is not None and not self._stop.is_set():
@@ -106,6 +102,19 @@ class Forwarder:
             if self._trouble and not self._stop.is_set():
                 log.info("Kafka at %s takes readings again", self._servers)
                 self._trouble = ""
+
+    def _sent_apart(self, batch: Sequence[Waiting]) -> Outcomes:
+        """Send records; those refused together are sent in halves until it is clear which are refused by themselves."""
+        outcomes = self._sent(batch)
+        doubtful = [one for one in batch if _code(outcomes, one) in _NEVER]
+        if len(batch) == 1 or not doubtful:
+            return outcomes
+        outcomes = {number: error for number, error in outcomes.items() if error is None or error.code() not in _NEVER}
+        half = (len(doubtful) + 1) // 2
+        for part in (doubtful[:half], doubtful[half:]):
+            if part and not self._stop.is_set():
+                outcomes |= self._sent_apart(part)
+        return outcomes
 
     def _sent(self, batch: Sequence[Waiting]) -> Outcomes:
         """Send records and return what was reported of each; after a stop, some may have no report."""

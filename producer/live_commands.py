@@ -93,8 +93,8 @@ def mqtt(
 
 def _session(options: MqttOptions) -> Session:
     tls = None
-    if options["certificate"] and not options["key"]:
-        raise click.UsageError("--certificate needs its --key")
+    if (options["certificate"] is None) != (options["key"] is None):
+        raise click.UsageError("--certificate and --key need each other")
     if options["tls"] or options["ca_file"] or options["certificate"]:
         tls = Tls(options["ca_file"], options["certificate"], options["key"])
     file = options["password_file"]

@@ -21,6 +21,7 @@ N_GONE = 1000
 
 # Size in bytes and time of the last change, as in nanoseconds since 1970.
 Looked = tuple[int, int]
+Found = tuple[Path, Looked]
 
 
 class FolderSource:
@@ -86,8 +87,9 @@ class FolderSource:
         self._unreadable = {path: why for path, why in self._unreadable.items() if Path(path).exists()}
         self._intake.metrics.unreadable(len(self._unreadable))
 
-    def _found(self) -> dict[str, tuple[Path, Looked]]:
-        found: dict[str, tuple[int, Path, Looked]] = {}
+    def _found(self) -> dict[str, Found]:
+        """Return what is there, oldest first."""
+        found: dict[str, Found] = {}
         try:
             paths = sorted(self._folder.glob(self._pattern))
         except (ValueError, NotImplementedError) as error:
@@ -98,10 +100,26 @@ class FolderSource:
             except OSError:
                 continue
             if path.is_file():
-                looked = status.st_size, status.st_mtime_ns
-                found.setdefault(f"{status.st_dev}:{status.st_ino}", (status.st_mtime_ns, path, looked))
-        oldest_first = sorted(found.items(), key=lambda item: (item[1][0], item[1][1]))
-        return {name: (path, looked) for name, (_, path, looked) in oldest_first}
+                found.setdefault(_name(status), (path, (status.st_size, status.st_mtime_ns)))
+        found |= self._renamed({name: place for name, place in self._places.items() if name not in found})
+        return dict(sorted(found.items(), key=lambda item: (item[1][1][1], item[1][0])))
+
+    def _renamed(self, missing: dict[str, Place]) -> dict[str, Found]:
+        """Return known files that have a name outside the pattern now, as from a rotation, where each lay."""
+        renamed: dict[str, Found] = {}
+        for folder in {Path(place.path).parent for place in missing.values()}:
+            for entry in os.scandir(folder) if folder.is_dir() else ():
+                try:
+                    status = entry.stat()
+                except OSError:
+                    continue
+                name, looked = _name(status), (status.st_size, status.st_mtime_ns)
+                if name in missing and entry.is_file():
+                    # Another file may have got the number of one that was deleted.
+                    with _opened(Path(entry.path)) as opened:
+                        if opened and self._kind.goes_on(missing[name], opened):
+                            renamed[name] = Path(entry.path), looked
+        return renamed
 
     def _free_places(self, unchanged: set[str], changed: dict[str, Path]) -> dict[str, Place]:
         """Return the places whose files are gone, or are other files now."""
@@ -167,9 +185,7 @@ class FolderSource:
         for name in gone:
             if name in before:
                 place = self._places[name]
-                log.info(
-                    "%s is gone, or has a name outside the pattern; it was read up to byte %d", place.path, place.end
-                )
+                log.info("%s is gone; it was read up to byte %d", place.path, place.end)
         too_many = gone[: max(0, len(gone) - N_GONE)]
         for name in too_many:
             self._places.pop(name)
@@ -186,6 +202,10 @@ class FolderSource:
         if self._unreadable.get(str(path)) != why:
             self._unreadable[str(path)] = why
             log.error("%s; it is left out until it changes or the producer is started again", why)
+
+
+def _name(status: os.stat_result) -> str:
+    return f"{status.st_dev}:{status.st_ino}"
 
 
 @contextmanager

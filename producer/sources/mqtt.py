@@ -148,7 +148,10 @@ class MqttSource:
             client.unsubscribe(given_up)
         options = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
         wanted = [(topic, options if self._session.is_version_5 else 1) for topic in self._filters]
-        client.subscribe(wanted)  # type: ignore[arg-type]
+        try:
+            client.subscribe(wanted)  # type: ignore[arg-type]
+        except ValueError as error:
+            self._refuse(f"--topic-filter {' '.join(self._filters)}: {error}; give one as farm/+/readings or farm/#")
 
     def _on_subscribe(self, _: mqtt.Client, __: Any, ___: int, reasons: list[Any], ____: Any) -> None:
         for topic, reason in zip(self._filters, reasons, strict=False):
