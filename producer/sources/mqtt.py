@@ -26,7 +26,8 @@ N_HELD = 2 * N_AHEAD
 N_BYTES_HELD = 64 * 2**20
 LOOK_EVERY_S = 0.2
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 30.0
-FILTERS = "mqtt-filters"
+# What a client is subscribed to, by its id.
+FILTERS = "filters of {}"
 
 # Of MQTT 5; the client gives the older codes the same numbers.
 UNSUPPORTED_PROTOCOL = 0x84
@@ -54,6 +55,7 @@ class MqttSource:
         self._is_connected = self._was_connected = False
         self._fault: ProducerError | None = None
         self._said = ""
+        self._filters_name = FILTERS.format(session.client_id)
         self._client = session.client()
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
@@ -118,8 +120,8 @@ class MqttSource:
         try:
             topic = message.topic
         except UnicodeDecodeError:
-            return None, message.payload
-        return self._sensor_of(topic, message.payload), message.payload
+            return None, bytes(message.payload)
+        return self._sensor_of(topic, bytes(message.payload)), bytes(message.payload)
 
     def _on_message(self, _: mqtt.Client, __: Any, message: mqtt.MQTTMessage) -> None:
         self._held.append(message)
@@ -135,7 +137,7 @@ class MqttSource:
             return
         if self._was_connected:
             self._intake.metrics.reconnected()
-        former = self._intake.spool.positions().get(FILTERS)
+        former = self._intake.spool.positions().get(self._filters_name)
         if former is not None and not flags.session_present:
             log.warning(
                 "%s has no session of client %s any more: what was sent while it was not connected is lost there; "
@@ -151,7 +153,8 @@ class MqttSource:
         try:
             client.subscribe(wanted)  # type: ignore[arg-type]
         except ValueError as error:
-            self._refuse(f"--topic-filter {' '.join(self._filters)}: {error}; give one as farm/+/readings or farm/#")
+            filters, reason = " ".join(self._filters), str(error).rstrip(".")
+            self._refuse(f"--topic-filter {filters}: {reason}; give one as farm/+/readings or farm/#")
 
     def _on_subscribe(self, _: mqtt.Client, __: Any, ___: int, reasons: list[Any], ____: Any) -> None:
         for topic, reason in zip(self._filters, reasons, strict=False):
@@ -160,7 +163,7 @@ class MqttSource:
             elif reason.value == 0:
                 log.warning("%s grants %s at QoS 0 only: what is sent while it is lost is lost", self._session, topic)
         if not self._fault:
-            self._intake.put([], {FILTERS: json.dumps(self._filters)})
+            self._intake.put([], {self._filters_name: json.dumps(self._filters)})
 
     def _on_disconnect(self, _: mqtt.Client, __: Any, ___: Any, reason: Any, ____: Any) -> None:
         # The broker sends what is not acknowledged once more, except at QoS 0.
