@@ -6,6 +6,7 @@ One thread receives, stores and acknowledges in turn: no acknowledgement goes ou
 import json
 import logging
 import ssl
+import time
 from collections.abc import Sequence
 from threading import Event
 from typing import Any
@@ -25,7 +26,9 @@ N_AT_ONCE = N_AHEAD // 2
 N_HELD = 2 * N_AHEAD
 N_BYTES_HELD = 64 * 2**20
 LOOK_EVERY_S = 0.2
-FIRST_RETRY_S, LAST_RETRY_S = 0.5, 30.0
+FIRST_RETRY_S, LAST_RETRY_S = 0.25, 30.0
+# A connection that was lost so soon is not tried again at once.
+SHORT_S = 5.0
 # What a client is subscribed to, by its id.
 FILTERS = "filters of {}"
 
@@ -53,6 +56,7 @@ class MqttSource:
         self._held: list[mqtt.MQTTMessage] = []
         self._n_bytes_held = 0
         self._is_connected = self._was_connected = False
+        self._is_short, self._connected_at = True, time.monotonic()
         self._fault: ProducerError | None = None
         self._said = ""
         self._filters_name = FILTERS.format(session.client_id)
@@ -73,12 +77,12 @@ class MqttSource:
         self._intake = intake
         retry_s = FIRST_RETRY_S
         while not stop.is_set():
-            self._is_connected = False
+            self._is_connected, self._is_short = False, True
             if self._connect():
                 self._receive(stop)
             if self._fault:
                 raise self._fault
-            retry_s = FIRST_RETRY_S if self._is_connected else min(2 * retry_s, LAST_RETRY_S)
+            retry_s = min(2 * retry_s, LAST_RETRY_S) if self._is_short else FIRST_RETRY_S
             stop.wait(retry_s)
         self._hand_over()
         self._client.disconnect()
@@ -145,6 +149,7 @@ class MqttSource:
                 *(self._session, self._session.client_id),
             )
         self._is_connected, self._was_connected, self._said = True, True, ""
+        self._connected_at = time.monotonic()
         log.info("connected to %s as %s; topics %s", self._session, self._session.client_id, ", ".join(self._filters))
         if given_up := sorted(set(json.loads(former or "[]")) - set(self._filters)):
             client.unsubscribe(given_up)
@@ -169,8 +174,10 @@ class MqttSource:
         # The broker sends what is not acknowledged once more, except at QoS 0.
         self._held = [message for message in self._held if message.qos == 0]
         self._n_bytes_held = sum(len(message.payload) for message in self._held)
+        self._is_short = time.monotonic() - self._connected_at < SHORT_S
         if self._is_connected and reason.is_failure:
-            hint = "; another client has the same --client-id" if reason.value == TAKEN_OVER else ""
+            # Not every broker says why; one that was lost at once was perhaps taken over.
+            hint = "; has another client the same --client-id?" if self._is_short or reason.value == TAKEN_OVER else ""
             self._say(f"{self._session} is lost ({reason}){hint}; trying on")
 
     def _refuse(self, reason: str) -> None:

@@ -226,7 +226,7 @@ def test_a_filter_that_is_none_and_a_client_id_that_is_taken_are_said(mosquitto:
     other = Session(HOST, mosquitto.port, "fogline-producer").client()
     other.reconnect()
     other.loop_start()
-    live.await_said("another client has the same --client-id")
+    live.await_said("has another client the same --client-id?")
     other.disconnect()
     other.loop_stop()
     live.stop()
