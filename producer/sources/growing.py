@@ -76,7 +76,9 @@ class Opened:
 class Kind(Protocol):
     """How the files of a folder are read."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The source's name."""
 
     def goes_on(self, place: Place, opened: Opened) -> bool:
         """Say whether a file is the one that was read up to a place."""

@@ -6,6 +6,7 @@ One thread receives, stores and acknowledges in turn: no acknowledgement goes ou
 import json
 import logging
 import ssl
+import time
 from collections.abc import Sequence
 from threading import Event
 from typing import Any
@@ -25,8 +26,11 @@ N_AT_ONCE = N_AHEAD // 2
 N_HELD = 2 * N_AHEAD
 N_BYTES_HELD = 64 * 2**20
 LOOK_EVERY_S = 0.2
-FIRST_RETRY_S, LAST_RETRY_S = 0.5, 30.0
-FILTERS = "mqtt-filters"
+FIRST_RETRY_S, LAST_RETRY_S = 0.25, 30.0
+# A connection that was lost so soon is not tried again at once.
+SHORT_S = 5.0
+# What a client is subscribed to, by its id.
+FILTERS = "filters of {}"
 
 # Of MQTT 5; the client gives the older codes the same numbers.
 UNSUPPORTED_PROTOCOL = 0x84
@@ -52,8 +56,10 @@ class MqttSource:
         self._held: list[mqtt.MQTTMessage] = []
         self._n_bytes_held = 0
         self._is_connected = self._was_connected = False
+        self._is_short, self._connected_at = True, time.monotonic()
         self._fault: ProducerError | None = None
         self._said = ""
+        self._filters_name = FILTERS.format(session.client_id)
         self._client = session.client()
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
@@ -71,12 +77,12 @@ class MqttSource:
         self._intake = intake
         retry_s = FIRST_RETRY_S
         while not stop.is_set():
-            self._is_connected = False
+            self._is_connected, self._is_short = False, True
             if self._connect():
                 self._receive(stop)
             if self._fault:
                 raise self._fault
-            retry_s = FIRST_RETRY_S if self._is_connected else min(2 * retry_s, LAST_RETRY_S)
+            retry_s = min(2 * retry_s, LAST_RETRY_S) if self._is_short else FIRST_RETRY_S
             stop.wait(retry_s)
         self._hand_over()
         self._client.disconnect()
@@ -118,8 +124,8 @@ class MqttSource:
         try:
             topic = message.topic
         except UnicodeDecodeError:
-            return None, message.payload
-        return self._sensor_of(topic, message.payload), message.payload
+            return None, bytes(message.payload)
+        return self._sensor_of(topic, bytes(message.payload)), bytes(message.payload)
 
     def _on_message(self, _: mqtt.Client, __: Any, message: mqtt.MQTTMessage) -> None:
         self._held.append(message)
@@ -135,7 +141,7 @@ class MqttSource:
             return
         if self._was_connected:
             self._intake.metrics.reconnected()
-        former = self._intake.spool.positions().get(FILTERS)
+        former = self._intake.spool.positions().get(self._filters_name)
         if former is not None and not flags.session_present:
             log.warning(
                 "%s has no session of client %s any more: what was sent while it was not connected is lost there; "
@@ -143,6 +149,7 @@ class MqttSource:
                 *(self._session, self._session.client_id),
             )
         self._is_connected, self._was_connected, self._said = True, True, ""
+        self._connected_at = time.monotonic()
         log.info("connected to %s as %s; topics %s", self._session, self._session.client_id, ", ".join(self._filters))
         if given_up := sorted(set(json.loads(former or "[]")) - set(self._filters)):
             client.unsubscribe(given_up)
@@ -151,7 +158,8 @@ class MqttSource:
         try:
             client.subscribe(wanted)  # type: ignore[arg-type]
         except ValueError as error:
-            self._refuse(f"--topic-filter {' '.join(self._filters)}: {error}; give one as farm/+/readings or farm/#")
+            filters, reason = " ".join(self._filters), str(error).rstrip(".")
+            self._refuse(f"--topic-filter {filters}: {reason}; give one as farm/+/readings or farm/#")
 
     def _on_subscribe(self, _: mqtt.Client, __: Any, ___: int, reasons: list[Any], ____: Any) -> None:
         for topic, reason in zip(self._filters, reasons, strict=False):
@@ -160,14 +168,16 @@ class MqttSource:
             elif reason.value == 0:
                 log.warning("%s grants %s at QoS 0 only: what is sent while it is lost is lost", self._session, topic)
         if not self._fault:
-            self._intake.put([], {FILTERS: json.dumps(self._filters)})
+            self._intake.put([], {self._filters_name: json.dumps(self._filters)})
 
     def _on_disconnect(self, _: mqtt.Client, __: Any, ___: Any, reason: Any, ____: Any) -> None:
         # The broker sends what is not acknowledged once more, except at QoS 0.
         self._held = [message for message in self._held if message.qos == 0]
         self._n_bytes_held = sum(len(message.payload) for message in self._held)
+        self._is_short = time.monotonic() - self._connected_at < SHORT_S
         if self._is_connected and reason.is_failure:
-            hint = "; another client has the same --client-id" if reason.value == TAKEN_OVER else ""
+            # Not every broker says why; one that was lost at once was perhaps taken over.
+            hint = "; has another client the same --client-id?" if self._is_short or reason.value == TAKEN_OVER else ""
             self._say(f"{self._session} is lost ({reason}){hint}; trying on")
 
     def _refuse(self, reason: str) -> None:

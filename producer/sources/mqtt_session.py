@@ -55,13 +55,12 @@ class Session:
             A file of TLS can't be used.
         """
         # The argument is for 3.1.1 alone; version 5 says it at each connection.
-        clean = {} if self.is_version_5 else {"clean_session": False}
         client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
             self.client_id,
+            None if self.is_version_5 else False,
             protocol=mqtt.MQTTv5 if self.is_version_5 else mqtt.MQTTv311,
             manual_ack=True,
-            **clean,
         )
         client.connect_timeout = CONNECT_TIMEOUT_S
         if self.user is not None:
@@ -69,7 +68,7 @@ class Session:
         if self.tls:
             self._use_tls(client, self.tls)
         if self.is_version_5:
-            properties = Properties(PacketTypes.CONNECT)
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             properties.SessionExpiryInterval, properties.ReceiveMaximum = NEVER_EXPIRES, N_AHEAD
             client.connect_async(self.host, self.port, KEEPALIVE_S, clean_start=False, properties=properties)
         else:
@@ -79,7 +78,10 @@ class Session:
     @staticmethod
     def _use_tls(client: mqtt.Client, tls: Tls) -> None:
         try:
-            client.tls_set(*(str(file) if file else None for file in (tls.ca_file, tls.certificate, tls.key)))
+            ca_file, certificate, key = (
+                str(file) if file else None for file in (tls.ca_file, tls.certificate, tls.key)
+            )
+            client.tls_set(ca_file, certificate, key)
         except (ssl.SSLError, OSError, ValueError) as error:
             raise ProducerError(f"--ca-file, --certificate and --key can't be used for TLS: {error}") from error
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError
 
+from fogline.kafka.topics import REPLAY_HEADER
 from producer import delivery as module
 from producer.delivery import N_CHUNKS_IN_FLIGHT, Delivery
 from producer.errors import ProducerError
@@ -26,6 +27,7 @@ class HeldBack:
 
     def produce(self, topic: str, value: bytes, key: bytes, on_delivery: Any, headers: Any) -> None:
         self.reports.append(on_delivery)
+        self.headers = headers
 
     def poll(self, timeout: float) -> int:
         self.at_poll()
@@ -100,6 +102,16 @@ def test_what_kafka_acknowledged_and_what_it_refused_is_counted(
     assert counted("newest_reading_timestamp_seconds") == 1
     assert counted("delivery_errors_total") == 1
     assert counted("queued_readings") == 3
+
+
+@pytest.mark.parametrize(("is_replay", "headers"), [(False, []), (True, [(REPLAY_HEADER, b"1")])])
+def test_a_replay_says_so_in_each_record(
+    client: HeldBack, metrics: ProducerMetrics, is_replay: bool, headers: list[tuple[str, bytes]]
+) -> None:
+    config = {"bootstrap.servers": "kafka:9092"}
+    options = {"deadline_s": 5, "on_delivered": print, "stop": Event(), "metrics": metrics, "is_replay": is_replay}
+    Delivery(config, "sensor-data", **options).send(MESSAGES, Position(1, 2, 2))
+    assert client.headers == headers
 
 
 def test_sending_waits_while_too_much_is_in_flight(client: HeldBack, delivery: Delivery, stored: list[int]) -> None:

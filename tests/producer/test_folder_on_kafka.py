@@ -16,15 +16,15 @@ def grow(path: Path, n_first: int, n_last: int) -> None:
 
 
 def test_killed_while_files_grow_it_sends_each_row(kafka: str, topic: str, live: Live, tmp_path: Path) -> None:
-    n_rows, sensors = 20_000, ("t1", "t2")
+    n_rows, sensors = 8_000, ("t1", "t2")
     folder = tmp_path / "readings"
     folder.mkdir()
     arguments = ["csv-folder", str(folder), "--every", "0.05", "--topic", topic]
     live.start(kafka, *arguments)
-    for n_before in range(0, n_rows, n_rows // 4):
+    for n_before in range(0, n_rows, n_rows // 2):
         for sensor in sensors:
-            grow(folder / f"{sensor}.csv", n_before, n_before + n_rows // 4)
-        n_awaited = 2 * n_before + n_rows // 8
+            grow(folder / f"{sensor}.csv", n_before, n_before + n_rows // 2)
+        n_awaited = 2 * n_before + n_rows // 4
         live.until(lambda n_awaited=n_awaited: n_on_topic(kafka, topic) >= n_awaited, "some of the rows")
         live.kill()
         live.start(kafka, *arguments)

@@ -14,7 +14,7 @@ from fogline.stack.kafka import Kafka
 from fogline.stack.ports import free_ports
 from fogline.stack.settings import HOST, Settings
 from fogline.stack.stack import Stack
-from producer.sources.mqtt_session import key_of_payload, level_of_topic
+from producer.sources.mqtt_session import Session, key_of_payload, level_of_topic
 from tests.producer.conftest import Live, drop_topic, make_topic, n_on_topic, records
 from tests.support.debian import program
 from tests.support.mosquitto import Mosquitto, Publisher
@@ -215,6 +215,21 @@ def test_a_changed_filter_gives_up_the_former_one(
     live.until(lambda: n_on_topic(kafka, topic) > 0, "the message")
     live.stop()
     assert values(kafka, topic) == [b"new"]
+
+
+def test_a_filter_that_is_none_and_a_client_id_that_is_taken_are_said(mosquitto: Mosquitto, live: Live) -> None:
+    servers = f"{HOST}:{free_ports(1)[0]}"
+    live.start(servers, *mqtt(mosquitto, "sensor-data", "--topic-filter", "farm/#/readings"))
+    assert "--topic-filter farm/+/readings farm/#/readings: Invalid subscription filter; give one as" in live.fails()
+    live.start(servers, *mqtt(mosquitto, "sensor-data"))
+    live.await_said("connected to MQTT broker")
+    other = Session(HOST, mosquitto.port, "fogline-producer").client()
+    other.reconnect()
+    other.loop_start()
+    live.await_said("has another client the same --client-id?")
+    other.disconnect()
+    other.loop_stop()
+    live.stop()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from producer.sensor_producer import main
 
+MQTT = ["mqtt", "--host", "localhost", "--topic-filter", "farm/+/readings"]
 SYNTHETIC = ["synthetic", "--sensor", "turbine-1"]
 
 
@@ -20,6 +21,13 @@ SYNTHETIC = ["synthetic", "--sensor", "turbine-1"]
         (["csv", __file__, "--field", "power"], "'power' names no field and column; write it as power=P_avg"),
         (["csv", __file__, "--delimiter", "tab"], "'tab' is not one character"),
         (["csv", __file__, "--zone", "CEST"], "--zone CEST: there is no such time zone"),
+        ([*MQTT, "--sensor-level", "2", "--sensor-key", "id"], "give --sensor-level or --sensor-key, not both"),
+        ([*MQTT, "--certificate", __file__], "--certificate and --key need each other"),
+        ([*MQTT, "--password-file", __file__], "a password needs its --user"),
+        ([*MQTT, "--ca-file", __file__], "--ca-file, --certificate and --key can't be used for TLS"),
+        ([*MQTT, "--spool-max-bytes", "1000"], "1000 is not in the range"),
+        (MQTT, "FOGLINE_KAFKA_BOOTSTRAP_SERVERS is not set"),
+        (["csv-folder", "nowhere"], "'nowhere' does not exist"),
         (SYNTHETIC, "FOGLINE_KAFKA_BOOTSTRAP_SERVERS is not set"),
     ],
 )
