@@ -184,7 +184,7 @@ def test_what_moves_in_a_calm_is_no_switch() -> None:
 
 
 def test_a_start_from_standby_is_no_switch() -> None:
-    assert not len(switches(np.concatenate([noisy(-0.1, 0.03, 50), noisy(100, 10, 51)]), WATT))
+    assert not len(switches(np.concatenate([noisy(-0.1, 0.05, 50), noisy(100, 30, 51)]), WATT))
 
 
 def test_a_switch_is_seen_where_the_value_crosses_the_fixed_point_in_that_moment() -> None:
