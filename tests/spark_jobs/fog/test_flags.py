@@ -117,11 +117,12 @@ def test_nothing_is_said_without_a_rule_nor_of_a_sensor_that_nobody_asked_for() 
 
 
 def test_flags_are_in_the_order_of_sensor_flag_and_field() -> None:
-    table = readings_of([*every(10, [2.0] * 9, sensor="a"), *every(10, [2.0] * 9, sensor="b")])
-    table = table.append_column("depth", table["level"])
-    fields = {"level": level(HOUR), "depth": level(HOUR)}
+    table = readings_of([*every(10, [2.0] * 30, sensor="a"), *every(10, [2.0] * 30, sensor="b")])
+    # Named so that the field's order is not the flag's.
+    table = table.append_column("depth", pa.array(([20.0] * 15 + [68.0] * 15) * 2))
+    fields = {"level": level(HOUR), "depth": level(HOUR, {"°F": FAHRENHEIT})}
     found = flags_of(table, fields, ReadingRules(gap_after=HOUR), WINDOW, ["b", "a"])
-    order = [("gap", ""), ("stuck", "depth"), ("stuck", "level")]
+    order = [("gap", ""), ("stuck", "depth"), ("stuck", "level"), ("unit_switch", "depth")]
     assert [(f.sensor_id, f.flag, f.field) for f in found] == [(s, *rest) for s in ("a", "b") for rest in order]
 
 
@@ -155,6 +156,43 @@ def test_values_near_the_fixed_point_are_not_flagged() -> None:
     values = -40 + np.random.default_rng(3).normal(0, 0.3, 100)
     values[50:] = 1.8 * values[50:] + 32
     assert not len(switches(values, FAHRENHEIT))
+
+
+def noisy(middle: float, deviation: float, n: int) -> Values:
+    return np.random.default_rng(n).normal(middle, deviation, n)
+
+
+def test_a_single_outlier_is_no_switch() -> None:
+    values = noisy(20, 0.3, 100)
+    values[50] = 68
+    assert not len(switches(values, FAHRENHEIT))
+
+
+def test_a_spell_in_which_the_field_jumps_to_and_fro_is_no_switch() -> None:
+    values = noisy(5, 0.1, 400)
+    values[188:200:3] *= 3.6
+    values[200:212] *= 3.6
+    values[201:212:3] /= 3.6
+    assert not len(switches(values, KM_PER_H))
+
+
+def test_what_moves_in_a_calm_is_no_switch() -> None:
+    calm = [noisy(0.1, 0.005, 30), noisy(0.36, 0.02, 31)]
+    values = np.concatenate([noisy(8, 1, 200), *calm, noisy(8, 1, 201)])
+    assert not len(switches(values, KM_PER_H))
+    assert len(switches(np.concatenate(calm), KM_PER_H)) == 1
+
+
+def test_a_start_from_standby_is_no_switch() -> None:
+    assert not len(switches(np.concatenate([noisy(-0.1, 0.05, 50), noisy(100, 30, 51)]), WATT))
+
+
+def test_a_switch_is_seen_where_the_value_crosses_the_fixed_point_in_that_moment() -> None:
+    values = np.array([-4.0, 40, 50, -4, 45, -4] * 20)
+    at = 63
+    assert (values[at - 1], values[at]) == (50, -4)
+    values[at:] *= 1000
+    assert switches(values, WATT).tolist() == [at]
 
 
 def farm(seed: int, every_s: float, n: int = 1500) -> dict[str, Values]:
