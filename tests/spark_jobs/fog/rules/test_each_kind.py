@@ -47,11 +47,12 @@ def test_by_declared_rules(tmp_path: Path, kind: Kind) -> None:
 
 @pytest.mark.parametrize(("unit", "per_s"), [("s", 1), ("ms", 10**3), ("us", 10**6), ("ns", 10**9)])
 def test_one_instant_is_one_time_in_every_declared_unit(tmp_path: Path, unit: str, per_s: int) -> None:
-    for number in (int, float):
-        kind = Kind(KEPT, lambda r, number=number: r.time(number(r.at.timestamp() * per_s)))
+    seconds = int(AT.timestamp())
+    numbers = {AT.timestamp() * per_s: AT, seconds * per_s: AT.replace(microsecond=0)}
+    for number, at in numbers.items():
+        kind = Kind(KEPT, lambda r, number=number: r.time(number))
         found = outcome(tmp_path, kind, readings={"time": {"number": unit, "text": None}})
-        whole = AT.replace(microsecond=0) if unit == "s" and number is int else AT
-        assert found == (KEPT, (whole, 3.0, 7.0))
+        assert found == (KEPT, (at, 3.0, 7.0))
 
 
 @pytest.mark.parametrize(
