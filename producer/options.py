@@ -2,31 +2,17 @@
 
 import math
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
+from fogline.command_line import Moment
 from fogline.kafka.topics import SENSOR_DATA
 
 MEBIBYTE = 2**20
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-
-
-class Moment(click.ParamType[datetime]):
-    """A moment in ISO 8601; without an offset it is in UTC."""
-
-    name = "ISO 8601"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Parse a moment."""
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is no time in ISO 8601; write it as 2014-01-01T00:00:00Z", param, ctx)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 class Speed(click.ParamType[float]):

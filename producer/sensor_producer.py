@@ -10,7 +10,7 @@ from typing import TypedDict, Unpack
 
 import click
 
-from fogline.errors import FoglineError
+from fogline.command_line import OneLineErrors
 from fogline.kafka.clients import config_from_environment
 from producer.conversion import Columns
 from producer.live_commands import csv_folder, mqtt, parquet_folder
@@ -45,17 +45,7 @@ class FileOptions(StreamOptions):
     fields: tuple[tuple[str, str], ...]
 
 
-class _Commands(click.Group):
-    """Commands that say what is wrong in one line."""
-
-    def invoke(self, ctx: click.Context) -> object:
-        try:
-            return super().invoke(ctx)
-        except FoglineError as error:
-            raise click.ClickException(str(error)) from error
-
-
-@click.group(cls=_Commands, help=__doc__)
+@click.group(cls=OneLineErrors, help=__doc__)
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
 

@@ -4,9 +4,11 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
+
+from fogline.command_line import Moment
 
 if TYPE_CHECKING:
     from fogline.kafka.quarantine import Quarantined
@@ -31,20 +33,6 @@ class Selection:
             (self.code, why.code),
         )
         return all(asked in (None, found) for asked, found in pairs) and (self.since is None or at >= self.since)
-
-
-class Moment(click.ParamType[dt.datetime]):
-    """A moment in ISO 8601; without an offset it is in UTC."""
-
-    name = "ISO 8601"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.datetime:
-        """Parse a moment."""
-        try:
-            moment = dt.datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is no time in ISO 8601; write it as 2014-01-01T00:00:00Z", param, ctx)
-        return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
 
 
 def list_options(command: Callable[..., None]) -> Callable[..., None]:
