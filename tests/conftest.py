@@ -15,8 +15,6 @@ from tests.support.mongo import Mongo
 from tests.support.stacks import JANUARY_READINGS, fresh_stack, january_federation
 
 N_LANES = 2
-# On the whole stack too, but in the other lane, with a stack of its own: so both take about as long.
-BESIDE = ("test_federation_page", "test_history", "test_monitoring", "test_telling")
 # It tells each closed connection, also after pytest has closed the log.
 logging.getLogger("py4j").setLevel(logging.WARNING)
 
@@ -32,8 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put tests that change what the others start from behind them, and mark the lane of the long ones on the stack."""
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
     for item in items:
-        is_on_stack = {"session_stack", "stack"} <= set(getattr(item, "fixturenames", ()))
-        if is_on_stack and item.path.stem not in BESIDE:
+        if {"session_stack", "stack"} <= set(getattr(item, "fixturenames", ())):
             item.add_marker("long_lane")
 
 
