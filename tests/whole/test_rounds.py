@@ -76,6 +76,7 @@ def test_each_tasks_log_tells_its_part(farm: Farm, run_ids: list[str]) -> None:
     assert "Round for interval 1 (2014-01-08 00:00 to 2014-01-15 00:00 UTC) on main@1" in announced
     assert "fogs      fog-1, fog-2, fog-3, fog-4; quorum 4" in announced
     collected = farm.log(run, "collect_weights")
+    assert "Readings of " in collected and "no target" in collected
     assert all(f"fog-{number}: accepted" in collected for number in (1, 2, 3, 4))
     assert "Verdicts on the answers to wind_farm/main/" in collected
     assert "Candidate" in farm.log(run, "aggregate_weights")
