@@ -1,13 +1,13 @@
-"""What faults in the readings do to the demo: the same rounds, with one reading in twenty replaced by something else.
+"""What faults in the readings do to the demo: the same rounds, with something else mixed into the readings.
 
-``./fogline run python benchmarks/faults.py [--rounds 52] [--share 0.05]``; it starts a stack of its own. Each
-kind of `tests/support/faults.py` is equally likely, and so are readings that come twice, twice with other values,
-and two days late; the rest is the demo's wind farm. `benchmarks/accuracy.py` gives the errors without faults.
+``./fogline run python benchmarks/faults.py [--rounds 52] [--share 0.05] [--replace]``; it starts a stack of its own.
+Each kind of `tests/support/faults.py` is equally likely, and so are readings that come twice, twice with other values,
+and two days late; the rest is the demo's wind farm. `benchmarks/accuracy.py` gives errors and digest without faults.
 """
 
 import argparse
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from random import Random
 from typing import Any
 
@@ -47,12 +47,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=52)
     parser.add_argument("--share", type=float, default=0.05)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--replace", action="store_true", help="faults take a reading's place instead of following it")
     arguments = parser.parse_args()
     with fresh_stack() as stack:
         stack.up(producer=False)
         federation = Farm(stack).federation
         rows = pq.read_table(ensure_readings(stack.settings.tools / "cache")).to_pylist()
-        sent = list(with_faults(federation, rows, arguments.share, Random(arguments.seed)))
+        random = Random(arguments.seed)
+        sent = list(with_faults(federation, rows, arguments.share, random, replace=arguments.replace))
         publish(stack.settings.bootstrap_servers, sent)
         print(f"{len(rows):,} readings, {len(sent):,} records")
         wait_until(
@@ -63,33 +65,34 @@ def main() -> None:
         )
         airflow = AirflowApi(stack.settings.airflow_url, USER, stack.parts.airflow.password)
         Demo(federation, Ledger(stack.parts.ledger_url), airflow, Console(width=140)).run(arguments.rounds)
+        head = Farm(stack).chain()[-1]
+        print(f"{head.name}: {head.digest[:12]}")
         print(accounts_table("All readings", [account_row(stack, federation, fog) for fog in federation.fogs]))
 
 
-def with_faults(federation: Federation, rows: list[dict[str, Any]], share: float, random: Random) -> Iterator[Sent]:
+def with_faults(
+    federation: Federation, rows: list[dict[str, Any]], share: float, random: Random, *, replace: bool
+) -> Iterator[Sent]:
     """Give the records of readings, some of them replaced or followed by something else."""
     names = list(federation.fields)
     for row in rows:
         fields = {name: row[name] for name in names if row[name] is not None}
-        reading = made_of(row, fields, federation, random)
+        hit = random.choice(list(fields) or [""])
+        largest = federation.fields[hit].max if hit else 0.0
+        reading = Reading(row["sensor_id"], row["event_time"], fields, hit, largest)
         key = reading.sensor.encode()
-        if random.random() >= share:
+        if not hit or random.random() >= share:
             yield key, reading.json()
             continue
         name = random.choice([*PLAIN_KINDS, *SEQUENCES])
+        if name not in PLAIN_KINDS or not replace:
+            yield key, reading.json()
         if name in PLAIN_KINDS:
             yield PLAIN_KINDS[name].key(reading.sensor), PLAIN_KINDS[name].make(reading)
             continue
-        yield key, reading.json()
         old = Reading(reading.sensor, reading.at - LATE_BY, fields, reading.hit)
         again = {"sent twice": reading.json(), "other values": reading.json(**{reading.hit: 1.25}), "late": old.json()}
         yield key, again[name]
-
-
-def made_of(row: Mapping[str, Any], fields: Mapping[str, float], federation: Federation, random: Random) -> Reading:
-    """Return a row as a reading whose fault is about any of its fields."""
-    hit = random.choice(list(fields) or list(federation.fields))
-    return Reading(row["sensor_id"], row["event_time"], {hit: 0.0, **fields}, hit, federation.fields[hit].max)
 
 
 def publish(bootstrap_servers: str, sent: list[Sent]) -> None:
