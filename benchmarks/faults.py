@@ -27,7 +27,7 @@ from fogline.stack.waiting import wait_until
 from producer.sources.la_haute_borne import ensure_readings
 from spark_jobs.fog.paths import FogPaths
 from spark_jobs.fog.report import Stored
-from spark_jobs.fog.state import FogState
+from spark_jobs.fog.state import RECEIVED, FogState
 from spark_jobs.fog.store import ReadingStore
 from spark_jobs.fog.unused import UnusedRecords
 from tests.support.farm import Farm
@@ -120,7 +120,7 @@ def received(stack: Stack, federation: Federation) -> int:
     for fog in federation.fogs:
         if (file := paths(stack, federation, fog).state).is_file():
             state = FogState(file)
-            n += state.totals().get("received", 0)
+            n += state.totals().get(RECEIVED, 0)
             state.close()
     return n
 

@@ -32,11 +32,12 @@ from fogline.kafka.clients import BOOTSTRAP_VARIABLE, config_from_environment
 from fogline.kafka.identity import TopicDesk
 from fogline.kafka.publish import Publisher
 from spark_jobs.fog.folder import FogFolder
-from spark_jobs.fog.ingest import KEPT, MAX_RECORDS_PER_BATCH, BatchWriter, FogParts, records_of
+from spark_jobs.fog.ingest import BatchWriter, FogParts
 from spark_jobs.fog.losses import Losses
 from spark_jobs.fog.memory import settle
 from spark_jobs.fog.metrics import FogMetrics
-from spark_jobs.fog.state import FogState
+from spark_jobs.fog.source import MAX_RECORDS_PER_BATCH, records_of
+from spark_jobs.fog.state import KEPT, FogState
 from spark_jobs.fog.store import ReadingStore
 from spark_jobs.fog.unused import UnusedRecords
 

@@ -17,14 +17,15 @@ from fogline.kafka.publish import Publisher
 from fogline.metrics.serving import serve_if_asked
 from spark_jobs.fog.environment import Environment
 from spark_jobs.fog.folder import FogFolder
-from spark_jobs.fog.ingest import KEPT, RECEIVED, BatchWriter, FogParts, records_of, start_query
+from spark_jobs.fog.ingest import BatchWriter, FogParts, start_query
 from spark_jobs.fog.losses import Losses
 from spark_jobs.fog.memory import settle
 from spark_jobs.fog.metrics import FogMetrics
 from spark_jobs.fog.models import ModelCache
 from spark_jobs.fog.node import FogNode
 from spark_jobs.fog.progress import ProgressListener
-from spark_jobs.fog.state import FogState
+from spark_jobs.fog.source import records_of
+from spark_jobs.fog.state import KEPT, RECEIVED, FogState
 from spark_jobs.fog.store import ReadingStore
 from spark_jobs.fog.topics import TopicWatch
 from spark_jobs.fog.unused import UnusedRecords

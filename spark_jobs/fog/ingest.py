@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import Column, DataFrame, SparkSession, functions
+from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 
 from fogline.federation import Federation
-from fogline.kafka.clients import ClientConfig
 from fogline.kafka.publish import Publisher
 from fogline.kafka.quarantine import Quarantined
-from fogline.kafka.topics import REPLAY_HEADER, SENSOR_DATA_REJECTED
+from fogline.kafka.topics import SENSOR_DATA_REJECTED
 from spark_jobs.fog.arrivals import Arrived, arrive
 from spark_jobs.fog.folder import FogFolder
 from spark_jobs.fog.held import HeldReadings
@@ -27,69 +26,14 @@ from spark_jobs.fog.metrics import FogMeter
 from spark_jobs.fog.places import with_stored_partitions
 from spark_jobs.fog.rules import Fault, Judged, ReadingJudge, Rejection, RejectionKind
 from spark_jobs.fog.rules.moment import EPOCH, MICROSECOND
-from spark_jobs.fog.state import LOST, Batch, FogState
+from spark_jobs.fog.state import KEPT, LOST, RECEIVED, Batch, FogState
 from spark_jobs.fog.store import ReadingStore
 from spark_jobs.fog.unused import DUPLICATE, LATE, SCHEMA, Clockless, UnusedRecords
 from spark_jobs.fog.watermark import Watermark
-from spark_jobs.kafka_options import kafka_options
 
 TRIGGER = "1 second"
-MAX_RECORDS_PER_BATCH = 50_000
 LARGE_BATCH = 5_000
-# What the quarantine keeps of a record that is too large to be judged.
-N_BYTES_KEPT = 1_024
-RECEIVED, KEPT = "received", "kept"
 WriteBatch = Callable[[DataFrame, int], None]
-
-
-def records_of(spark: SparkSession, config: ClientConfig, federation: Federation, fog: str) -> DataFrame:
-    """Return the stream of a fog's records, as `selected` gives them."""
-    stream = (
-        spark.readStream.format("kafka")
-        .options(**kafka_options(config))
-        .option("subscribe", federation.fogs[fog].topic)
-        .option("startingOffsets", "earliest")
-        .option("maxOffsetsPerTrigger", MAX_RECORDS_PER_BATCH)
-        .option("includeHeaders", "true")
-        # Failing on expired records would fail for ever; `Losses` counts and reports them.
-        .option("failOnDataLoss", "false")
-        .load()
-    )
-    return selected(stream, federation, fog)
-
-
-def selected(stream: DataFrame, federation: Federation, fog: str) -> DataFrame:
-    """Return a topic's records, with what is in them only where they are the fog's.
-
-    Returns
-    -------
-    DataFrame
-        ``partition`` and ``offset`` of each; of the fog's ``key``, ``value`` (of one above the limit the start),
-        ``n_bytes`` and ``replayed``, which are null of others.
-    """
-    value, n_bytes = functions.col("value"), functions.length("value")
-    # Cut here, so that no batch is larger than its number of records allows.
-    cut = functions.when(n_bytes > federation.readings.max_bytes, functions.substring(value, 1, N_BYTES_KEPT))
-    replayed = functions.expr(f"coalesce(exists(headers, one -> one.key = '{REPLAY_HEADER}'), false)")
-    own = {
-        "key": functions.col("key"),
-        "value": cut.otherwise(value),
-        "n_bytes": functions.coalesce(n_bytes, functions.lit(0)),
-        "replayed": replayed,
-    }
-    is_own = _is_own(federation, fog)
-    # A record that is not there is only missed where all others are seen.
-    shown = [functions.when(is_own, column).alias(name) for name, column in own.items()]
-    return stream.select("partition", "offset", *shown)
-
-
-def _is_own(federation: Federation, fog: str) -> Column:
-    key = functions.col("key").cast("string")
-    own = key.isin(list(federation.fogs[fog].sensors))
-    if federation.warden(federation.fogs[fog].topic) != fog:
-        return own
-    everybodys = list(federation.sensors_on(federation.fogs[fog].topic))
-    return key.isNull() | ~key.isin(everybodys) | own
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from prometheus_client.registry import Collector
 from fogline.messages.answer import Answer
 from spark_jobs.fog.errors import Decline
 from spark_jobs.fog.rules import RejectionKind
-from spark_jobs.fog.state import LOST, FogState
+from spark_jobs.fog.state import KEPT, LOST, FogState
 from spark_jobs.fog.store import ReadingStore
 from spark_jobs.fog.unused import DUPLICATE, LATE
 
@@ -84,7 +84,7 @@ class FogMeter:
     def batch(self, tally: Mapping[str, int]) -> None:
         """Count what a micro-batch's records became; one that is replayed after a failure counts again."""
         self._batches.inc()
-        self._kept.inc(tally.get("kept", 0))
+        self._kept.inc(tally.get(KEPT, 0))
         self._lost.inc(tally.get(LOST, 0))
         for counters in (self._unused, self._quarantined):
             for name, counter in counters.items():

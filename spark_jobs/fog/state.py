@@ -10,7 +10,8 @@ from pathlib import Path
 from spark_jobs.fog.rules.moment import EPOCH, MICROSECOND
 from spark_jobs.fog.watermark import Watermark, newest_of
 
-LOST = "lost"
+# Names of the tally beside verdicts.
+RECEIVED, KEPT, LOST = "received", "kept", "lost"
 _TABLES = """
 CREATE TABLE IF NOT EXISTS progress (sensor_id TEXT PRIMARY KEY, newest_us INTEGER, silent INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS answered (plan_id TEXT PRIMARY KEY);

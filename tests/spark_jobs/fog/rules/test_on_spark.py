@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fogline.federation import Federation
-from spark_jobs.fog.ingest import N_BYTES_KEPT, selected
+from spark_jobs.fog.source import N_BYTES_KEPT, selected
 from tests.spark_jobs.fog.rules.made import NOW, judge_of, records
 from tests.spark_jobs.fog.rules.test_any_input import VALUES
 from tests.support.faults import PLAIN_KINDS, Reading
