@@ -17,7 +17,7 @@ ANSWERS = ("update", "scores", "statistics")
 WEIGHTS, MANIFEST = "weights", "manifest"
 TRAINING_BUCKETS_S = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 # The gauges that are read from a fog's state and store when somebody asks.
-KEPT = {
+GAUGES = {
     "fogline_fog_newest_reading_timestamp_seconds": "Newest event time that the fog holds",
     "fogline_fog_slowest_sensor_timestamp_seconds": "Newest event time of the sensor that is furthest behind",
     "fogline_fog_silent_sensors": "Sensors that plans don't wait for until they report again",
@@ -114,7 +114,7 @@ class _KeptCollector(Collector):
         self.fogs: list[tuple[str, FogState, ReadingStore]] = []
 
     def describe(self) -> Iterator[Metric]:
-        for name, meaning in KEPT.items():
+        for name, meaning in GAUGES.items():
             yield GaugeMetricFamily(name, meaning, labels=["fog"])
 
     def collect(self) -> Iterator[Metric]:
