@@ -84,7 +84,6 @@ def subset() -> list[Crash]:
         Crash("fog, blocks sent"),
         Crash(STEPS["announce"], "fog's Java"),
         Crash(STEPS["collect"], "broker"),
-        Crash(STEPS["aggregate"], "scheduler"),
         Crash(STEPS["evaluate"], "Postgres"),
     ]
 
