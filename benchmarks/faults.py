@@ -28,8 +28,6 @@ from producer.sources.la_haute_borne import ensure_readings
 from spark_jobs.fog.paths import FogPaths
 from spark_jobs.fog.report import Stored
 from spark_jobs.fog.state import RECEIVED, FogState
-from spark_jobs.fog.store import ReadingStore
-from spark_jobs.fog.unused import UnusedRecords
 from tests.support.farm import Farm
 from tests.support.faults import PLAIN_KINDS, Reading
 from tests.support.stacks import fresh_stack
@@ -128,11 +126,7 @@ def received(stack: Stack, federation: Federation) -> int:
 def account_row(stack: Stack, federation: Federation, fog: str) -> AccountRow:
     """Return what became of a fog's records; they must all be accounted for."""
     where = paths(stack, federation, fog)
-    stored = Stored(
-        federation,
-        ReadingStore(where.readings, federation.fields, federation.lateness),
-        UnusedRecords(where.unused, federation.lateness),
-    )
+    stored = Stored.at(where, federation)
     account = stored.account()
     assert account.balance == 0, account
     return AccountRow(fog, account)

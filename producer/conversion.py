@@ -5,11 +5,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fogline.zones import zone_named
 from producer.errors import ProducerError
 from producer.readings import EVENT_TIME, EVENT_TIME_TYPE, SENSOR, Cells
 
@@ -42,8 +42,8 @@ class Columns:
             There is no such zone.
         """
         try:
-            ZoneInfo(self.zone or "UTC")
-        except (ZoneInfoNotFoundError, ValueError) as error:
+            zone_named(self.zone or "UTC")
+        except ValueError as error:
             raise ProducerError(f"--zone {self.zone}: there is no such time zone; give one as Europe/Paris") from error
 
     def described(self) -> dict[str, object]:

@@ -19,8 +19,6 @@ from spark_jobs.fog.errors import FogError
 from spark_jobs.fog.paths import FogPaths
 from spark_jobs.fog.report import Stored
 from spark_jobs.fog.state import LOST, FogState
-from spark_jobs.fog.store import ReadingStore
-from spark_jobs.fog.unused import UnusedRecords
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,11 +42,7 @@ def _row(federation: Federation, fog: str, data: Path, window: EventTimeSpan | N
     paths = FogPaths(data, federation.federation, fog)
     if not paths.state.is_file():
         raise FogError(f"{paths.path}: {fog} has no data here; FOGLINE_FOG_DATA names the folder that it writes to")
-    stored = Stored(
-        federation,
-        ReadingStore(paths.readings, federation.fields, federation.lateness),
-        UnusedRecords(paths.unused, federation.lateness),
-    )
+    stored = Stored.at(paths, federation)
     state = FogState(paths.state)
     n_lost = state.totals().get(LOST, 0)
     state.close()

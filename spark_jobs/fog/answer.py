@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from fogline.blocks import Vector
 from fogline.federation.settings import Specification
@@ -20,6 +18,7 @@ from fogline.messages.weights import BlockedVector
 from fogline.network import Network
 from fogline.sums import Moments
 from spark_jobs.fog.checks import check_classes, check_size, check_specification, scaler_of
+from spark_jobs.fog.dated_files import within
 from spark_jobs.fog.errors import Decline, PlanDeclined
 from spark_jobs.fog.examples import Rows, rows_of
 from spark_jobs.fog.platform import this_platform
@@ -91,7 +90,7 @@ class Answerer:
         rows = rows_of(self._store.without_places(stored), plan.specification).within(plan.window)
         weights = None
         if plan.kind == "train":
-            kept = _within(stored, plan.window)
+            kept = within(stored, plan.window)
             readings, unused = self._store.without_places(kept), self._unused.read([plan.window])
             sensors = self._own.fogs[self._fog].sensors
             window = TrainingWindow.of(plan, sensors, kept, readings, rows, unused)
@@ -178,9 +177,3 @@ def _to_float32(parameters: Any, specification: Specification) -> Vector:
             f"training diverged: weights are not finite; lower training.learning_rate (it is {rate:g})",
         )
     return weights
-
-
-def _within(readings: pa.Table, window: EventTimeSpan) -> pa.Table:
-    times = readings["event_time"]
-    start, end = (pa.scalar(at, times.type) for at in (window.start, window.end))
-    return readings.filter(pc.and_(pc.greater_equal(times, start), pc.less(times, end)))

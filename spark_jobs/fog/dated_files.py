@@ -46,7 +46,7 @@ class DatedFiles:
         # Merging replaces files; a reader must not see a date half replaced.
         self._merging = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
-        self._open = {date: len(self._files(date)) for date in self.dates() if len(self._files(date)) > 1}
+        self._open = {date: n_files for date in self.dates() if (n_files := len(self._files(date))) > 1}
 
     def recover(self) -> None:
         """Remove what a killed process left half written; only who alone writes here may ask for it."""
@@ -155,6 +155,13 @@ def times_of(rows: pa.Table) -> npt.NDArray[np.datetime64]:
     """Return the event times in UTC, shape ``(n,)``, datetime64[us]."""
     times: npt.NDArray[np.datetime64] = rows["event_time"].cast(pa.timestamp("us")).to_numpy()
     return times
+
+
+def within(rows: pa.Table, span: EventTimeSpan) -> pa.Table:
+    """Return the rows whose event time lies in a span."""
+    times = rows["event_time"]
+    start, end = (pa.scalar(at, times.type) for at in (span.start, span.end))
+    return rows.filter(pc.and_(pc.greater_equal(times, start), pc.less(times, end)))
 
 
 def _datetime64(time: dt.datetime) -> np.datetime64:

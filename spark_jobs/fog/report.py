@@ -12,8 +12,9 @@ from fogline.federation import Federation
 from fogline.messages.account import ReadingAccount
 from fogline.messages.plan import EventTimeSpan
 from spark_jobs.fog.account import account_of
-from spark_jobs.fog.dated_files import DAY
+from spark_jobs.fog.dated_files import DAY, within
 from spark_jobs.fog.examples import rows_of
+from spark_jobs.fog.paths import FogPaths
 from spark_jobs.fog.store import ReadingStore
 from spark_jobs.fog.unused import UnusedRecords
 
@@ -28,6 +29,12 @@ class Stored:
     federation: Federation
     readings: ReadingStore
     unused: UnusedRecords
+
+    @classmethod
+    def at(cls, paths: FogPaths, federation: Federation) -> "Stored":
+        """Open the stores in a fog's folder."""
+        readings = ReadingStore(paths.readings, federation.fields, federation.lateness)
+        return cls(federation, readings, UnusedRecords(paths.unused, federation.lateness))
 
     def account(self, window: EventTimeSpan | None = None) -> ReadingAccount:
         """Return what became of the records of a window, or of all that lie here.
@@ -46,9 +53,9 @@ class Stored:
     def _account(self, window: EventTimeSpan) -> ReadingAccount:
         specification = self.federation.specification()
         before = EventTimeSpan(start=window.start - specification.look_back, end=window.end)
-        rows = rows_of(self.readings.read([before]), specification).within(window)
-        kept = self.readings.read_with_places([window])
-        return account_of(kept, self.unused.read([window]), rows, np.zeros(len(rows), bool))
+        stored = self.readings.read_with_places([before])
+        rows = rows_of(self.readings.without_places(stored), specification).within(window)
+        return account_of(within(stored, window), self.unused.read([window]), rows, np.zeros(len(rows), bool))
 
     def _everything(self) -> Iterator[EventTimeSpan]:
         dates = sorted({*self.readings.dates(), *self.unused.dates()})

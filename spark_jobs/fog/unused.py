@@ -61,13 +61,15 @@ class Clockless:
         before: Mapping[str, Watermark],
     ) -> None:
         self._rows, self._times_us, self._newest = rows, times_us, newest_of(before)
+        self._sensors = np.array(sensors, object)
+        # Only those that are asked for: most batches have none, and a fog may have many sensors.
         self._by_sensor: dict[str, npt.NDArray[np.int64]] = {}
-        for sensor in set(sensors):
-            self._by_sensor[sensor] = np.array([at for at, one in enumerate(sensors) if one == sensor], np.int64)
 
     def when_us(self, row: int, sensor: str) -> int:
         """Return when it counts, in microseconds since 1970; 0 where its sensor (or the fog) has no reading yet."""
-        own = self._by_sensor.get(sensor, np.zeros(0, np.int64)) if sensor else np.arange(len(self._rows))
+        if sensor not in self._by_sensor:
+            self._by_sensor[sensor] = np.flatnonzero((self._sensors == sensor) | (sensor == ""))
+        own = self._by_sensor[sensor]
         before = int(np.searchsorted(self._rows[own], row))
         if before:
             return int(self._times_us[own[before - 1]])

@@ -114,11 +114,8 @@ class ReadingJudge:
         values = self._field_values(columns[2:], note)
         sound = np.array([place for place, row in enumerate(rows) if row not in faults], np.int64)
         at = np.asarray(rows, np.int64)[sound]
-        known = {
-            rows[place]: time
-            for place, time in enumerate(times_us.tolist())
-            if rows[place] in faults and place not in time_faults
-        }
+        refused = np.setdiff1d(np.arange(len(rows)), sound).tolist()
+        known = {rows[place]: int(times_us[place]) for place in refused if place not in time_faults}
         return Judged(
             self._table(
                 records, [sensors[row] for row in at.tolist()], at, times_us[sound], [one[sound] for one in values]
