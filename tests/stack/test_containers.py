@@ -36,7 +36,6 @@ def test_airflow_in_the_image_has_the_launchers_options(image: Path) -> None:
     written.read(image / "airflow" / "airflow.cfg")
     options = {section: {name: str(value) for name, value in own.items()} for section, own in OPTIONS.items()}
     assert {section: dict(written[section]) for section in written.sections()} == options
-    assert (image / "airflow" / "config" / "airflow_local_settings.py").is_file()
 
 
 def test_driver_and_executors_in_the_image_have_the_connector_and_the_launchers_java_options(image: Path) -> None:

@@ -17,19 +17,25 @@ from fogline.stack.settings import HOST, Settings
 USER = "admin"
 MIGRATION_DEADLINE_S = 300
 PROGRAMS = ("api-server", "scheduler", "dag-processor", "triggerer")
+# Named as Airflow names its own bundle of the DAG folder, which knows nothing of federation files.
+BUNDLE = {
+    "name": "dags-folder",
+    "classpath": "fogline.airflow.bundle.FederationBundle",
+    "kwargs": {"refresh_interval": 3},
+}
 # What holds wherever Airflow runs for Fogline, by its sections: here and in containers.
 OPTIONS: dict[str, dict[str, object]] = {
     "core": {
         "dags_folder": REPOSITORY / "dags",
         "plugins_folder": REPOSITORY / "plugins",
         "load_examples": False,
-        "executor": "fogline.stack.executor.VigilantLocalExecutor",
+        "executor": "fogline.airflow.executor.VigilantLocalExecutor",
         "parallelism": 4,
     },
     "api": {"workers": 1},
     "scheduler": {
-        # Between two tasks of a round the scheduler would sleep a whole second.
-        "scheduler_idle_sleep_time": 0.1,
+        # Its executor waits instead, and is woken.
+        "scheduler_idle_sleep_time": 0,
         # On one machine a task or scheduler that is gone is noticed in half a minute instead of five.
         "task_instance_heartbeat_timeout": 40,
         "task_instance_heartbeat_timeout_detection_interval": 5,
@@ -37,10 +43,10 @@ OPTIONS: dict[str, dict[str, object]] = {
         "orphaned_tasks_check_interval": 10,
     },
     "dag_processor": {
-        # A federation file is no DAG file, so its change is seen when the DAG files are parsed again.
-        "min_file_process_interval": 10,
-        "refresh_interval": 10,
-        "bundle_refresh_check_interval": 2,
+        "dag_bundle_config_list": json.dumps([BUNDLE]),
+        # Its bundle sees what has changed; the clock is only for what nobody saw.
+        "min_file_process_interval": 300,
+        "bundle_refresh_check_interval": 3,
         "parsing_processes": 1,
     },
     "usage_data_collection": {"enabled": False},
@@ -95,8 +101,8 @@ class Airflow:
         return {"AIRFLOW_HOME": str(self.home), **variables}
 
     def prepare(self) -> None:
-        """Write what Airflow reads from its home."""
-        write_local_settings(self.home)
+        """Take away what an earlier Fogline had Airflow import: its executor and its bundle do that now."""
+        (self.home / "config" / "airflow_local_settings.py").unlink(missing_ok=True)
 
     def migrate(self, environment: dict[str, str]) -> None:
         """Bring the metadata database to this Airflow's version; nothing happens when it is there already.
@@ -137,13 +143,6 @@ class Airflow:
         path = self._secrets / "airflow-users.json"
         kept(path, json.dumps({USER: secrets.token_urlsafe(12)}))
         return path
-
-
-def write_local_settings(home: Path) -> None:
-    """Have each Airflow process of a home import what it needs before it forks."""
-    config = home / "config"
-    config.mkdir(parents=True, exist_ok=True)
-    (config / "airflow_local_settings.py").write_text("import fogline.stack.preload  # noqa: F401\n")
 
 
 def connections(settings: Settings, ledger: dict[str, object]) -> dict[str, str]:

@@ -17,7 +17,7 @@ from rich.console import Console
 from fogline.command_line import OneLineErrors
 from fogline.federation import federation_file, load_federation
 from fogline.ledger import URL_VARIABLE
-from fogline.stack.airflow import OPTIONS, write_local_settings
+from fogline.stack.airflow import OPTIONS
 from fogline.stack.airflow_api import AirflowApi
 from fogline.stack.commands import replace_process
 from fogline.stack.errors import StackError
@@ -53,9 +53,9 @@ def configure(airflow_home: Path, spark_conf: Path, tools: Path) -> None:
         raise StackError(
             f"SPARK_HOME is {os.environ.get('SPARK_HOME')} and Spark lies in {spark_home()}: set it to that"
         )
-    write_local_settings(airflow_home)
     options = configparser.ConfigParser(interpolation=None)
     options.read_dict({section: {name: str(value) for name, value in own.items()} for section, own in OPTIONS.items()})
+    airflow_home.mkdir(parents=True, exist_ok=True)
     with (airflow_home / "airflow.cfg").open("w") as file:
         options.write(file)
     java, console = find_java(tools), Console(stderr=True)

@@ -3,10 +3,11 @@
 from airflow.sdk import DAG, task
 from airflow.sdk.exceptions import AirflowFailException
 
-from fogline.airflow.dags import federation_faults
 from fogline.dag_ids import FAULT, name_for_id
 
-for name, fault in federation_faults().items():
+
+def build(name: str, fault: str) -> DAG:
+    """Return the DAG that says what is wrong with the file ``<name>.yaml``."""
     with DAG(
         dag_id=f"{FAULT}__{name_for_id(name)}",
         description=fault.splitlines()[0],
@@ -22,4 +23,4 @@ for name, fault in federation_faults().items():
             raise AirflowFailException(text)
 
         say_why(fault)
-    globals()[dag.dag_id] = dag
+    return dag

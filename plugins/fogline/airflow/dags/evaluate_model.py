@@ -6,12 +6,16 @@ R² per fog and for all fogs together.
 
 from airflow.sdk import DAG
 
-from fogline.airflow.dags import LONGEST_DEADLINE, dag_settings, sound_federations
+from fogline.airflow.dags.settings import LONGEST_DEADLINE, dag_settings
+from fogline.airflow.dags.sources import FederationSource
 from fogline.airflow.forms import evaluation_form
 from fogline.airflow.operators.evaluate import AnnounceEvaluation, CollectScores
 from fogline.dag_ids import EVALUATE, dag_id
 
-for federation, file in sound_federations():
+
+def build(source: FederationSource) -> DAG:
+    """Return the DAG that scores a version."""
+    federation = source.federation
     with DAG(
         dag_id=dag_id(EVALUATE, federation.federation),
         description=f"Score a model: {federation.description}",
@@ -20,7 +24,7 @@ for federation, file in sound_federations():
         params=evaluation_form(federation),
         **dag_settings(federation, "evaluation"),
     ) as dag:
-        announce = AnnounceEvaluation(task_id="announce_evaluation", federation_file=file)
-        collect = CollectScores(task_id="collect_scores", federation_file=file, timeout=LONGEST_DEADLINE)
+        announce = AnnounceEvaluation(task_id="announce_evaluation", federation_file=source.file)
+        collect = CollectScores(task_id="collect_scores", federation_file=source.file, timeout=LONGEST_DEADLINE)
         announce >> collect
-    globals()[dag.dag_id] = dag
+    return dag

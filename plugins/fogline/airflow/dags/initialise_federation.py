@@ -8,12 +8,16 @@ nothing.
 from airflow.sdk import DAG
 
 from fogline.airflow.assets import models_of
-from fogline.airflow.dags import LONGEST_DEADLINE, dag_settings, sound_federations
+from fogline.airflow.dags.settings import LONGEST_DEADLINE, dag_settings
+from fogline.airflow.dags.sources import FederationSource
 from fogline.airflow.forms import initialise_form
 from fogline.airflow.operators.initialise import AnnounceStatistics, CollectStatistics, PublishFirstModel
 from fogline.dag_ids import INITIALISE, dag_id
 
-for federation, file in sound_federations():
+
+def build(source: FederationSource) -> DAG:
+    """Return the DAG that makes version 0."""
+    federation = source.federation
     with DAG(
         dag_id=dag_id(INITIALISE, federation.federation),
         description=f"Scaler and first weights: {federation.description}",
@@ -22,10 +26,10 @@ for federation, file in sound_federations():
         params=initialise_form(federation),
         **dag_settings(federation, "initialise"),
     ) as dag:
-        announce = AnnounceStatistics(task_id="announce_statistics", federation_file=file)
-        collect = CollectStatistics(task_id="collect_statistics", federation_file=file, timeout=LONGEST_DEADLINE)
+        announce = AnnounceStatistics(task_id="announce_statistics", federation_file=source.file)
+        collect = CollectStatistics(task_id="collect_statistics", federation_file=source.file, timeout=LONGEST_DEADLINE)
         publish = PublishFirstModel(
-            task_id="publish_first_model", federation_file=file, outlets=[models_of(federation.federation)]
+            task_id="publish_first_model", federation_file=source.file, outlets=[models_of(federation.federation)]
         )
         announce >> collect >> publish
-    globals()[dag.dag_id] = dag
+    return dag

@@ -6,12 +6,16 @@ train the branch. `main` is not touched.
 
 from airflow.sdk import DAG
 
-from fogline.airflow.dags import dag_settings, sound_federations
+from fogline.airflow.dags.settings import dag_settings
+from fogline.airflow.dags.sources import FederationSource
 from fogline.airflow.forms import new_branch_form
 from fogline.airflow.operators.branches import BeginBranch
 from fogline.dag_ids import NEW_BRANCH, dag_id
 
-for federation, file in sound_federations():
+
+def build(source: FederationSource) -> DAG:
+    """Return the DAG that begins branches."""
+    federation = source.federation
     with DAG(
         dag_id=dag_id(NEW_BRANCH, federation.federation),
         description=f"Begin a branch: {federation.description}",
@@ -20,5 +24,5 @@ for federation, file in sound_federations():
         params=new_branch_form(list(federation.fogs)),
         **dag_settings(federation, "branches"),
     ) as dag:
-        BeginBranch(task_id="write_branch_file", federation_file=file)
-    globals()[dag.dag_id] = dag
+        BeginBranch(task_id="write_branch_file", federation_file=source.file)
+    return dag

@@ -1,4 +1,4 @@
-"""What the DAG files share: the federations, and the settings that every DAG has."""
+"""Settings that every DAG of a federation has."""
 
 import datetime as dt
 from typing import Any
@@ -7,34 +7,11 @@ from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from fogline.airflow.alerts import FailedRound, tell_of_late_round
-from fogline.federation import Federation, federation_file, federations_folder, load_federations
-from fogline.versions import MAIN
+from fogline.federation import Federation
 
 TASK_TIME = dt.timedelta(minutes=30)
 # A sensor's own time-out only guards against a broken clock: the plan's deadline closes it before.
 LONGEST_DEADLINE = dt.timedelta(days=1)
-
-
-def sound_branches() -> list[tuple[Federation, str]]:
-    """Return the federations and branches whose files are sound, each with its file's path."""
-    federations, _ = load_federations(federations_folder())
-    return [(one, str(federation_file(one.federation, one.branch))) for one in federations]
-
-
-def sound_federations() -> list[tuple[Federation, str]]:
-    """Return the federations whose files are sound, without their branches, each with its file's path."""
-    return [(federation, file) for federation, file in sound_branches() if federation.branch == MAIN]
-
-
-def branches_of(federation: Federation) -> list[str]:
-    """Return the names of a federation's branches whose files are sound, `main` among them."""
-    return [one.branch for one, _ in sound_branches() if one.federation == federation.federation]
-
-
-def federation_faults() -> dict[str, str]:
-    """Return what is wrong with each federation file that can't be used."""
-    _, faults = load_federations(federations_folder())
-    return faults
 
 
 def dag_settings(federation: Federation, kind: str) -> dict[str, Any]:

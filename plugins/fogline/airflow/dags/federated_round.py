@@ -18,7 +18,8 @@ import datetime as dt
 from airflow.sdk import DAG
 
 from fogline.airflow.assets import models_of
-from fogline.airflow.dags import alerts_of, dag_settings, sensor_time, sound_branches
+from fogline.airflow.dags.settings import alerts_of, dag_settings, sensor_time
+from fogline.airflow.dags.sources import FederationSource
 from fogline.airflow.forms import round_form
 from fogline.airflow.operators.aggregate import aggregate_weights
 from fogline.airflow.operators.announce_round import AnnounceRound
@@ -28,7 +29,10 @@ from fogline.airflow.operators.publish import APPROVAL_TASK, ApproveCandidate, P
 from fogline.airflow.timetable import FederationTimetable
 from fogline.dag_ids import ROUND, dag_id
 
-for federation, file in sound_branches():
+
+def build(source: FederationSource) -> DAG:
+    """Return the DAG that runs rounds of a branch."""
+    federation = source.federation
     with DAG(
         dag_id=dag_id(ROUND, federation.federation, federation.branch),
         description=f"A federated round: {federation.description}",
@@ -41,19 +45,19 @@ for federation, file in sound_branches():
         waits = sensor_time(federation.round.deadline_s)
         announce = AnnounceRound(
             task_id="announce_round",
-            federation_file=file,
+            federation_file=source.file,
             # Another run may hold the branch until its deadlines are over.
             retries=10,
             max_retry_delay=dt.timedelta(minutes=5),
         )
-        collect = CollectWeights(task_id="collect_weights", federation_file=file, timeout=waits)
-        aggregate = aggregate_weights(federation, federation_file=file)
-        evaluate = EvaluateCandidate(task_id="evaluate_candidate", federation_file=file, timeout=waits)
+        collect = CollectWeights(task_id="collect_weights", federation_file=source.file, timeout=waits)
+        aggregate = aggregate_weights(federation, federation_file=source.file)
+        evaluate = EvaluateCandidate(task_id="evaluate_candidate", federation_file=source.file, timeout=waits)
         publish = PublishGlobalModel(
-            task_id="publish_global_model", federation_file=file, outlets=[models_of(federation.federation)]
+            task_id="publish_global_model", federation_file=source.file, outlets=[models_of(federation.federation)]
         )
         announce >> collect >> aggregate >> evaluate >> publish
         if approval := federation.promotion.approval:
-            approve = ApproveCandidate(task_id=APPROVAL_TASK, federation_file=file, approval=approval)
+            approve = ApproveCandidate(task_id=APPROVAL_TASK, federation_file=source.file, approval=approval)
             evaluate >> approve >> publish
-    globals()[dag.dag_id] = dag
+    return dag

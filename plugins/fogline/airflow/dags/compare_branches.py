@@ -6,19 +6,23 @@ store, at the path that the log and the XCom give.
 
 from airflow.sdk import DAG
 
-from fogline.airflow.dags import branches_of, dag_settings, sound_federations
+from fogline.airflow.dags.settings import dag_settings
+from fogline.airflow.dags.sources import FederationSource
 from fogline.airflow.forms import compare_form
 from fogline.airflow.operators.branches import CompareBranches
 from fogline.dag_ids import COMPARE_BRANCHES, dag_id
 
-for federation, file in sound_federations():
+
+def build(source: FederationSource) -> DAG:
+    """Return the DAG that compares two branches."""
+    federation = source.federation
     with DAG(
         dag_id=dag_id(COMPARE_BRANCHES, federation.federation),
         description=f"Compare two branches: {federation.description}",
         doc_md=__doc__,
         schedule=None,
-        params=compare_form(branches_of(federation)),
+        params=compare_form(source.branches),
         **dag_settings(federation, "branches"),
     ) as dag:
-        CompareBranches(task_id="compare_branches", federation_file=file)
-    globals()[dag.dag_id] = dag
+        CompareBranches(task_id="compare_branches", federation_file=source.file)
+    return dag

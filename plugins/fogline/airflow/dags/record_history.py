@@ -11,18 +11,24 @@ import datetime as dt
 from airflow.sdk import DAG, AssetAny
 
 from fogline.airflow.assets import model_asset
-from fogline.airflow.dags import branches_of, dag_settings, sound_federations
+from fogline.airflow.dags.settings import dag_settings
+from fogline.airflow.dags.sources import FederationSource
 from fogline.airflow.operators.history import CatchUpHistory
 from fogline.dag_ids import RECORD_HISTORY, dag_id
 
-for federation, file in sound_federations():
+
+def build(source: FederationSource) -> DAG:
+    """Return the DAG that keeps the models' history."""
+    federation = source.federation
     with DAG(
         dag_id=dag_id(RECORD_HISTORY, federation.federation),
         description=f"Keep the models' history: {federation.description}",
         doc_md=__doc__,
-        schedule=AssetAny(*(model_asset(federation.federation, branch) for branch in branches_of(federation))),
+        schedule=AssetAny(*(model_asset(federation.federation, branch) for branch in source.branches)),
         **dag_settings(federation, "history"),
     ) as dag:
         # The store may be restarting: about half an hour until the run is given up.
-        CatchUpHistory(task_id="catch_up", federation_file=file, retries=8, max_retry_delay=dt.timedelta(minutes=10))
-    globals()[dag.dag_id] = dag
+        CatchUpHistory(
+            task_id="catch_up", federation_file=source.file, retries=8, max_retry_delay=dt.timedelta(minutes=10)
+        )
+    return dag
