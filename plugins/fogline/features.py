@@ -115,5 +115,14 @@ def check_expressions(specification: "Specification") -> None:
                 ) from error
 
 
+def have_same_expressions(one: "Specification", other: "Specification") -> bool:
+    """Tell whether two specifications compute the same columns of the same fields, so that one check is enough."""
+    return (
+        one.fields.keys() == other.fields.keys()
+        and one.features == other.features
+        and one.target.expression == other.target.expression
+    )
+
+
 def _first_line(error: duckdb.Error) -> str:
     return str(error).splitlines()[0]

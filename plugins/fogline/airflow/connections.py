@@ -69,8 +69,10 @@ def kafka_configuration() -> dict[str, Any]:
     ConnectionMissing
         It is not configured.
     """
-    require_connection(KAFKA)
-    configuration: dict[str, Any] = KafkaClientConfigHook(KAFKA).get_conn  # type: ignore[no-untyped-call]
+    try:
+        configuration: dict[str, Any] = KafkaClientConfigHook(KAFKA).get_conn  # type: ignore[no-untyped-call]
+    except AirflowNotFoundException as error:
+        raise ConnectionMissing(missing(KAFKA)) from error
     return configuration
 
 

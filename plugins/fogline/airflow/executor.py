@@ -7,6 +7,7 @@ from typing import Any
 from airflow.executors.local_executor import LocalExecutor
 
 from fogline.airflow.preload import TASKS, preload
+from fogline.airflow.supervision import see_ended_tasks
 
 # While nothing happens the scheduler looks for new DAG runs so often.
 IDLE_S = 1.0
@@ -34,6 +35,7 @@ class VigilantLocalExecutor(LocalExecutor):
     def start(self) -> None:
         """Import what tasks need, then fork the workers."""
         preload(TASKS)
+        see_ended_tasks()
         super().start()
 
     def sync(self) -> None:

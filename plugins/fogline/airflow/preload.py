@@ -9,15 +9,21 @@ import os
 
 from fogline import loaded
 
-# Of the tasks, what their modules import late; of the parsers, nothing more than the DAGs' own modules.
 DAGS = ("fogline.airflow.dags",)
+# Beside them what is imported late: by Fogline, by Airflow's task runner, by rich, by pyspark.
 TASKS = (
     *DAGS,
-    "spark_jobs.aggregate_round",
     "airflow.providers.apache.spark.hooks.spark_connect",
+    "airflow.sdk.execution_time.cache",
+    "grpc._channel",
     "httpx",
+    "jinja2.ext",
     "pandas",
+    "pendulum.locales.en.locale",
+    "pyarrow.pandas_compat",
     "pyspark.sql.connect.session",
+    "rich._emoji_codes",
+    "spark_jobs.aggregate_round",
     "sqlalchemy.dialects.postgresql.psycopg2",
 )
 

@@ -19,8 +19,14 @@ from fogline.versions import MAIN
 _FROM_THE_NAME = ("federation", "branch", "begins_at")
 
 
-def load_federation(path: Path) -> Federation:
+def load_federation(path: Path, *, check_sql: bool = True) -> Federation:
     """Read and check the file of a federation or of a branch; both are named by the file.
+
+    Parameters
+    ----------
+    check_sql
+        Also try its expressions, which takes an engine several times as long as all else. Who only goes on with what
+        was checked before needs not.
 
     Raises
     ------
@@ -34,17 +40,17 @@ def load_federation(path: Path) -> Federation:
         raise FederationError(f"{path.name}: there is no such file in {path.parent}; there: {known}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise FederationError(f"{path.name}: can't be read: {error}; mend the file or its rights") from error
-    return parse_federation(path, text)
+    return parse_federation(path, text, check_sql=check_sql)
 
 
-def parse_federation(path: Path, text: str) -> Federation:
+def parse_federation(path: Path, text: str, *, check_sql: bool = True) -> Federation:
     """Check a text as if it were the file at ``path``; see `load_federation`."""
     name, branch = names_in(path)
     if branch == MAIN:
-        return _federation(path, text)[0]
+        return _federation(path, text, check_sql)[0]
     content = _content(path, text)
     # Its expressions are the parent's, which were checked there.
-    return _validated(path, BranchFile(path.name, branch, content).over(*_parent(path, name)))
+    return _validated(path, BranchFile(path.name, branch, content).over(*_parent(path, name, check_sql)))
 
 
 def load_federations(folder: Path) -> tuple[list[Federation], dict[str, str]]:
@@ -66,27 +72,28 @@ def load_federations(folder: Path) -> tuple[list[Federation], dict[str, str]]:
 
 # Every branch needs its federation's file again.
 @functools.lru_cache(maxsize=16)
-def _federation(path: Path, text: str) -> tuple[Federation, dict[str, Any]]:
+def _federation(path: Path, text: str, check_sql: bool) -> tuple[Federation, dict[str, Any]]:
     content = _content(path, text)
     for key in _FROM_THE_NAME:
         if key in content:
             raise FederationError(f"{path.name}: {key}: the file's name gives it; remove the key")
     federation = _validated(path, {**content, "federation": path.stem})
-    try:
-        check_expressions(federation.specification())
-    except FeatureError as error:
-        raise FederationError(f"{path.name}: {error}") from error
+    if check_sql:
+        try:
+            check_expressions(federation.specification())
+        except FeatureError as error:
+            raise FederationError(f"{path.name}: {error}") from error
     return federation, content
 
 
-def _parent(path: Path, name: str) -> tuple[Federation, dict[str, Any]]:
+def _parent(path: Path, name: str, check_sql: bool) -> tuple[Federation, dict[str, Any]]:
     parent = federation_file(name, folder=path.parent)
     if not parent.is_file():
         raise FederationError(
             f"{path.name}: there is no {parent.name} beside it, whose branch it would be; write it or rename this"
         )
     try:
-        return _federation(parent, parent.read_text(encoding="utf-8"))
+        return _federation(parent, parent.read_text(encoding="utf-8"), check_sql)
     except (FederationError, OSError, UnicodeDecodeError) as error:
         first = str(error).splitlines()[0]
         raise FederationError(f"{path.name}: its federation's file must be mended first: {first}") from error

@@ -122,6 +122,15 @@ def python_path() -> str:
     return os.pathsep.join(own + callers)
 
 
+def bytecode(tools: Path) -> dict[str, str]:
+    """Return the variables that have every Python process keep its bytecode among the tools.
+
+    None lies beside the sources, so nobody needs PYTHONDONTWRITEBYTECODE, which some machines set and with which each
+    start of an Airflow process compiles two thousand modules.
+    """
+    return {"PYTHONPYCACHEPREFIX": str(tools / "cache" / "bytecode"), "PYTHONDONTWRITEBYTECODE": ""}
+
+
 def main() -> None:
     """Prepare the environment and become ``python -m fogline.stack`` in it."""
     tools = default_tools(default_home())
@@ -134,7 +143,7 @@ def main() -> None:
         ) from None
     except OSError as failure:
         raise SystemExit(f"fogline: the Python environment could not be made in {tools}: {failure}") from None
-    environment = os.environ | {"PYTHONPATH": python_path()}
+    environment = os.environ | {"PYTHONPATH": python_path(), **bytecode(tools)}
     os.execve(python, [str(python), "-m", "fogline.stack", *sys.argv[1:]], environment)
 
 

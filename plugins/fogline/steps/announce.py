@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fogline import model as model_files
+from fogline.features import check_expressions, have_same_expressions
 from fogline.federation.settings import Federation, Specification
 from fogline.kafka.publish import Publisher, Record
 from fogline.kafka.topics import MODEL_BLOBS, N_BLOBS_PARTITIONS, ROUND_PLANS
@@ -59,7 +60,14 @@ def announce(
     draft: Draft,
     models: Mapping[str, NamedModel],
 ) -> PlanState:
-    """Announce a plan to the fogs; the steps are those of the module's docstring."""
+    """Announce a plan to the fogs; the steps are those of the module's docstring.
+
+    Raises
+    ------
+    FeatureError
+        An expression of the specification is no valid SQL: its file was changed a moment ago. Nothing is announced.
+    """
+    _check_expressions(federation, draft, models)
     key = PlanKey(federation.federation, federation.branch, draft.purpose)
     with services.ledger.transaction() as session:
         plan_id = reserve_plan(session, key, draft.dag_run_id, draft.round_id).plan_id
@@ -74,6 +82,13 @@ def announce(
     with services.ledger.transaction() as session:
         record_announcement(session, plan, append_time_ms)
     return PlanState(plan, append_time_ms)
+
+
+def _check_expressions(federation: Federation, draft: Draft, models: Mapping[str, NamedModel]) -> None:
+    new = federation.specification()
+    tried = (named.model.specification for named in models.values())
+    if draft.specification is None and not any(have_same_expressions(new, old) for old in tried):
+        check_expressions(new)
 
 
 def _send_model(publisher: Publisher, plan_id: str, name: str, named: NamedModel) -> ModelReference:

@@ -43,7 +43,7 @@ def read_sources() -> tuple[list[FederationSource], dict[str, str]]:
 
 
 def read_source(federation: str, branch: str = MAIN) -> FederationSource:
-    """Read one file; of the federation's branches only its own is known then.
+    """Read one file for a task; of the federation's branches only its own is known then.
 
     Raises
     ------
@@ -51,4 +51,4 @@ def read_source(federation: str, branch: str = MAIN) -> FederationSource:
         It can't be used.
     """
     path = federation_file(federation, branch)
-    return FederationSource(load_federation(path), str(path), (branch,))
+    return FederationSource(load_federation(path, check_sql=False), str(path), (branch,))
