@@ -146,3 +146,25 @@ def test_the_engine_is_the_federations_choice(federations: Path) -> None:
     task = load_dags(REPOSITORY / "dags")["federated_round__wind_farm"].get_task("aggregate_weights")
     assert type(task).__name__ == "AggregateOnSparkConnect"
     assert task.federation_file == str(file)
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "file"),
+    [
+        ("federated_round__wind_farm", "wind_farm.yaml"),
+        ("federated_round__wind_farm__slow", "wind_farm.slow.yaml"),
+        ("compare_branches__wind_farm", "wind_farm.yaml"),
+    ],
+)
+def test_a_task_gets_its_own_dag_alone_and_the_same(
+    dag_id: str, file: str, federations: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_branch(federations, "slow", training={"learning_rate": 0.01})
+    whole = load_dags(REPOSITORY / "dags")[dag_id]
+    # As Airflow's task runner says for which task it loads the file.
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", dag_id)
+    alone = load_dags(REPOSITORY / "dags")
+    assert list(alone) == [dag_id]
+    assert {task.federation_file for task in alone[dag_id].tasks} == {str(federations / file)}
+    assert alone[dag_id].task_ids == whole.task_ids
+    assert alone[dag_id].params.dump() == whole.params.dump()

@@ -53,8 +53,13 @@ def parse_federation(path: Path, text: str, *, check_sql: bool = True) -> Federa
     return _validated(path, BranchFile(path.name, branch, content).over(*_parent(path, name, check_sql)))
 
 
-def load_federations(folder: Path) -> tuple[list[Federation], dict[str, str]]:
+def load_federations(folder: Path, *, check_sql: bool = True) -> tuple[list[Federation], dict[str, str]]:
     """Read all files of a folder; a broken one is told apart and never hides the others.
+
+    Parameters
+    ----------
+    check_sql
+        As for `load_federation`.
 
     Returns
     -------
@@ -64,7 +69,7 @@ def load_federations(folder: Path) -> tuple[list[Federation], dict[str, str]]:
     federations, faults = [], {}
     for path in sorted(folder.glob("*.yaml")):
         try:
-            federations.append(load_federation(path))
+            federations.append(load_federation(path, check_sql=check_sql))
         except FederationError as error:
             faults[path.stem] = str(error)
     return federations, faults

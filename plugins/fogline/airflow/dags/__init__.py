@@ -16,28 +16,36 @@ from fogline.airflow.dags import (
     roll_back,
 )
 from fogline.airflow.dags.sources import FederationSource, read_source, read_sources
-from fogline.dag_ids import ROUND
+from fogline.dag_ids import (
+    COMPARE_BRANCHES,
+    EVALUATE,
+    INITIALISE,
+    NEW_BRANCH,
+    PROMOTE_BRANCH,
+    RECORD_HISTORY,
+    ROLL_BACK,
+    ROUND,
+)
 from fogline.versions import MAIN
 
 Build = Callable[[FederationSource], DAG]
-# Only rounds have a DAG for each branch; the others are one for a federation.
-OF_A_BRANCH: tuple[Build, ...] = (federated_round.build,)
-OF_A_FEDERATION: tuple[Build, ...] = (
-    compare_branches.build,
-    evaluate_model.build,
-    initialise_federation.build,
-    new_branch.build,
-    promote_branch.build,
-    record_history.build,
-    roll_back.build,
-)
+# One for each federation; rounds have one for each of its branches.
+OF_A_FEDERATION: Mapping[str, Build] = {
+    COMPARE_BRANCHES: compare_branches.build,
+    EVALUATE: evaluate_model.build,
+    INITIALISE: initialise_federation.build,
+    NEW_BRANCH: new_branch.build,
+    PROMOTE_BRANCH: promote_branch.build,
+    RECORD_HISTORY: record_history.build,
+    ROLL_BACK: roll_back.build,
+}
 
 
 def federation_dags() -> Mapping[str, DAG]:
     """Return the DAGs that the file which asks for them must have, by id.
 
-    A task of a round needs its own DAG alone, so only that branch's file is read for it; see Airflow's "Optimizing DAG
-    parsing delays during execution".
+    A task needs its own DAG alone, and what that is made of was checked when Airflow parsed it; see "Optimizing DAG
+    parsing delays during execution" in Airflow's documentation.
 
     Raises
     ------
@@ -45,15 +53,24 @@ def federation_dags() -> Mapping[str, DAG]:
         The file of the round that a task belongs to can't be used. Elsewhere a broken file is a DAG that says why.
     """
     kind, _, name = (get_parsing_context().dag_id or "").partition("__")
-    dags = [federated_round.build(read_source(*name.split("__")))] if kind == ROUND else _all_dags()
+    if kind == ROUND:
+        dags = [federated_round.build(read_source(*name.split("__")))]
+    elif kind in OF_A_FEDERATION:
+        sources, _ = read_sources(check_sql=False)
+        dags = [OF_A_FEDERATION[kind](source) for source in _whole(sources) if source.federation.federation == name]
+    else:
+        dags = _all_dags()
     return {dag.dag_id: dag for dag in dags}
 
 
 def _all_dags() -> list[DAG]:
     sources, faults = read_sources()
-    federations = [source for source in sources if source.federation.branch == MAIN]
     return [
-        *(build(source) for build in OF_A_BRANCH for source in sources),
-        *(build(source) for build in OF_A_FEDERATION for source in federations),
+        *(federated_round.build(source) for source in sources),
+        *(build(source) for build in OF_A_FEDERATION.values() for source in _whole(sources)),
         *(federation_faults.build(name, fault) for name, fault in faults.items()),
     ]
+
+
+def _whole(sources: list[FederationSource]) -> list[FederationSource]:
+    return [source for source in sources if source.federation.branch == MAIN]

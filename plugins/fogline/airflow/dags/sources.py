@@ -23,15 +23,15 @@ class FederationSource:
     branches: tuple[str, ...]
 
 
-def read_sources() -> tuple[list[FederationSource], dict[str, str]]:
-    """Read all files of the folder.
+def read_sources(*, check_sql: bool = True) -> tuple[list[FederationSource], dict[str, str]]:
+    """Read all files of the folder; ``check_sql`` as for `load_federation`.
 
     Returns
     -------
     tuple
         The sound ones, and the error text of each broken one by its stem.
     """
-    federations, faults = load_federations(federations_folder())
+    federations, faults = load_federations(federations_folder(), check_sql=check_sql)
     branches: dict[str, list[str]] = {}
     for one in federations:
         branches.setdefault(one.federation, []).append(one.branch)
