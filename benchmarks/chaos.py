@@ -22,7 +22,7 @@ from fogline.ledger.schema import ModelRow
 from fogline.stack.airflow_runs import ENDED
 from fogline.stack.waiting import wait_until
 from producer.sources.la_haute_borne import ensure_readings
-from tests.support.crashes import VICTIMS, kill, patient
+from tests.support.crashes import VICTIMS, kill
 from tests.support.farm import Farm
 from tests.support.in_process import undisturbed_digests
 from tests.support.stacks import fresh_stack, january_federation
@@ -53,7 +53,7 @@ def disturb(farm: Farm, kills: list[Kill], console: Console) -> Counter[str]:
     died: Counter[str] = Counter()
     for one in kills:
         wait_until(
-            lambda index=one.index: patient(lambda: farm.run_state(index)) in {"running", *ENDED},
+            lambda index=one.index: farm.run_state(index) in {"running", *ENDED},
             what=f"round {one.index}",
             deadline_s=ROUND_DEADLINE_S,
             every_s=0.2,
@@ -75,7 +75,7 @@ def backfilled(farm: Farm, kills: list[Kill], n_rounds: int, console: Console) -
     died = disturb(farm, kills, console)
     for index in range(n_rounds):
         wait_until(
-            lambda index=index: patient(lambda: farm.run_state(index)) in ENDED,
+            lambda index=index: farm.run_state(index) in ENDED,
             what=f"round {index}",
             deadline_s=ROUND_DEADLINE_S,
             every_s=0.5,

@@ -9,6 +9,7 @@ import pytest
 from fogline.stack import ports
 from fogline.stack.settings import HOST, Settings
 from fogline.stack.stack import Stack
+from tests.support import kept_logs
 from tests.support.cassandra import LOGIN, PASSWORD, Cassandra
 from tests.support.crashes import Armory, armed_environment
 from tests.support.mongo import Mongo
@@ -19,8 +20,9 @@ N_LANES = 2
 logging.getLogger("py4j").setLevel(logging.WARNING)
 
 
-def pytest_configure() -> None:
-    """Give each of two lanes ports of its own: both choose at random, and bind what they chose much later."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep logs, and give each of two lanes ports of its own: both choose at random, and bind what they chose later."""
+    config.pluginmanager.register(kept_logs)
     if lane := os.environ.get("FOGLINE_TEST_LANE"):
         ports.CLIENT_FREE_PORTS = ports.CLIENT_FREE_PORTS[int(lane) :: N_LANES]
 

@@ -13,13 +13,14 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from rich.console import Console
 
 from deploy.new_env import EXAMPLE, filled
 from fogline.federation import load_federation
 from fogline.stack import airflow, kafka, postgres
 from fogline.stack.airflow import OPTIONS, Airflow
 from fogline.stack.bootstrap import REPOSITORY
-from fogline.stack.parts import AIRFLOW_DATABASE, LEDGER_DATABASE, NUMERICS
+from fogline.stack.parts import AIRFLOW_DATABASE, LEDGER_DATABASE, NUMERICS, Parts
 from fogline.stack.settings import Settings
 
 TEXT = (REPOSITORY / "docker-compose.yaml").read_text()
@@ -165,8 +166,15 @@ def test_the_broker_has_the_launchers_settings() -> None:
 
 def test_postgres_has_the_launchers_settings() -> None:
     command = SERVICES["postgres"]["command"]
-    for name in ("max_connections", "idle_in_transaction_session_timeout"):
-        assert f"{name}={postgres.SETTINGS[name]}" in command
+    assert f"max_connections={postgres.SETTINGS['max_connections']}" in command
+
+
+def test_what_forks_has_the_launchers_options_for_postgres(tmp_path: Path) -> None:
+    launchers = Parts(Settings(home=tmp_path), Console())._airflow
+    for program in airflow.PROGRAMS:
+        own = SERVICES[f"airflow-{program}"]["environment"]
+        options = {name: value for name, value in own.items() if name.startswith("PG")}
+        assert options == launchers(program).environment
 
 
 def test_airflow_is_told_of_its_place_alone_and_of_all_of_it(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from fogline.stack import processes
 from fogline.stack.errors import StackError
 from fogline.stack.ports import free_ports
 from fogline.stack.postgres import Postgres
+from fogline.stack.stack import Stack
 from fogline.stack.waiting import wait_until
 from tests.support.stacks import fresh_stack
 
@@ -74,6 +75,19 @@ def test_a_closed_home_has_its_database_where_the_user_can_reach_it(tmp_path: Pa
             server.wait()
     finally:
         shutil.rmtree(postgres.folder)
+
+
+@pytest.mark.parametrize(("program", "limit"), [("scheduler", "20s"), ("dag-processor", "20s"), ("api-server", "0")])
+def test_only_what_forks_loses_its_session_when_it_stalls_in_a_transaction(
+    session_stack: Stack, postgres: str, monkeypatch: pytest.MonkeyPatch, program: str, limit: str
+) -> None:
+    programs = {one.name: one for one in session_stack.parts.programs(separate=False)}
+    for name, value in programs[f"airflow-{program}"].environment.items():
+        monkeypatch.setenv(name, value)
+    engine = sqlalchemy.create_engine(postgres)
+    with engine.connect() as connection:
+        assert connection.scalar(sqlalchemy.text("SHOW idle_in_transaction_session_timeout")) == limit
+    engine.dispose()
 
 
 def test_programs_that_the_user_can_not_reach_are_copied_with_all_they_load(

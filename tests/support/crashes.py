@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
 
 from fogline.stack import processes
 from fogline.stack.airflow_runs import ENDED
-from fogline.stack.errors import StackError
 from fogline.stack.waiting import wait_until
 from tests.support.farm import Farm
 from tests.support.killpoints.sitecustomize import POINTS
@@ -162,18 +160,9 @@ def round_with(farm: Farm, armory: Armory, crash: Crash) -> Recovery:
     if not is_own:
         assert kill(farm, crash.victim), f"there is no {crash.victim} to kill"
     armory.clear()
-    wait_until(lambda: state_of(farm, run_id) in ENDED, what=str(crash), deadline_s=RECOVERY_S, every_s=0.5)
-    return Recovery(crash, run_id, state_of(farm, run_id) or "unknown", time.monotonic() - began)
 
+    def has_ended() -> bool:
+        return farm.runs.state(farm.dag_id, run_id) in ENDED
 
-def state_of(farm: Farm, run_id: str) -> str | None:
-    """Return the state of a run; None while Airflow can't say."""
-    return patient(lambda: farm.runs.state(farm.dag_id, run_id))
-
-
-def patient(ask: Callable[[], str | None]) -> str | None:
-    """Ask Airflow; None while it does not answer or answers with an error, because it or its database was killed."""
-    try:
-        return ask()
-    except (httpx.HTTPError, StackError, ValueError):
-        return None
+    wait_until(has_ended, what=str(crash), deadline_s=RECOVERY_S, every_s=0.5)
+    return Recovery(crash, run_id, farm.runs.state(farm.dag_id, run_id), time.monotonic() - began)

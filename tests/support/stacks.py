@@ -12,6 +12,7 @@ import yaml
 from fogline.stack.ports import free_ports
 from fogline.stack.settings import Settings
 from fogline.stack.stack import Stack
+from tests.support.kept_logs import THIS_SESSION
 
 REPOSITORY = Path(__file__).parents[2]
 # Enough for some weekly rounds, and replayed in a moment.
@@ -30,11 +31,15 @@ def january_federation(folder: Path, **changes: Any) -> Path:
 
 @contextlib.contextmanager
 def fresh_home() -> Iterator[Path]:
-    """Make a short folder that any user can enter (Postgres may run as another); it is gone afterwards."""
+    """Make a short folder that any user can enter (Postgres may run as another); it is gone afterwards.
+
+    Its logs are kept if a test failed.
+    """
     home = Path(tempfile.mkdtemp(prefix="fogline-test-"))
     home.chmod(0o755)
     try:
-        yield home
+        with THIS_SESSION.kept_if_failed(home):
+            yield home
     finally:
         shutil.rmtree(home)
 

@@ -10,6 +10,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from fogline.dag_ids import COMPARE_BRANCHES, dag_id
 from fogline.ledger import models
+from fogline.stack.airflow_api import TIMEOUT_S
+from fogline.stack.patience import patient_client
 from fogline.steps.services import utc_now
 from tests.support.debian import program
 from tests.support.farm import NAME, ROUNDS, Farm
@@ -29,7 +31,7 @@ CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disab
 
 @pytest.fixture(scope="module")
 def client(farm: Farm) -> httpx.Client:
-    return httpx.Client(base_url=farm.stack.settings.airflow_url, trust_env=False, timeout=60)
+    return patient_client(farm.stack.settings.airflow_url, TIMEOUT_S)
 
 
 @pytest.fixture(scope="module")

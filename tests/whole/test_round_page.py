@@ -7,6 +7,8 @@ import httpx
 import jwt
 import pytest
 
+from fogline.stack.airflow_api import TIMEOUT_S
+from fogline.stack.patience import patient_client
 from tests.support.farm import ROUNDS, Farm
 from tests.support.logins import token_of, token_with_role
 
@@ -27,7 +29,7 @@ def page(run_id: str) -> str:
 
 @pytest.fixture(scope="module")
 def client(farm: Farm) -> httpx.Client:
-    return httpx.Client(base_url=farm.stack.settings.airflow_url, trust_env=False, timeout=60)
+    return patient_client(farm.stack.settings.airflow_url, TIMEOUT_S)
 
 
 @pytest.fixture(scope="module")

@@ -153,7 +153,10 @@ class AirflowRuns:
     def _content(answer: httpx.Response) -> Any:
         if answer.status_code >= httpx.codes.BAD_REQUEST:
             asked = f"{answer.request.method} {answer.request.url.path}"
-            raise StackError(f"Airflow refused {asked}: {answer.status_code} {answer.text[:300]}")
+            said = f"{asked}: {answer.status_code} {answer.text[:300]}"
+            if answer.is_server_error:
+                raise StackError(f"Airflow failed at {said}; why is in its log: ./fogline logs airflow-api-server")
+            raise StackError(f"Airflow refused {said}")
         return answer.json()
 
 

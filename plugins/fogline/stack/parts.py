@@ -19,7 +19,7 @@ from fogline.stack.credentials import kept
 from fogline.stack.jars import ensure_jars
 from fogline.stack.java import Java, find_java
 from fogline.stack.kafka import Kafka
-from fogline.stack.postgres import USER, Postgres
+from fogline.stack.postgres import OPTIONS_OF_A_FORKING_CLIENT, USER, Postgres
 from fogline.stack.programs import Program
 from fogline.stack.settings import HOST, Settings
 from fogline.stack.spark import Spark
@@ -127,8 +127,11 @@ class Parts:
             Program("postgres", postgres.command(), postgres.user, stop_signal="INT"),
             Program("spark-connect", self.spark.connect_server(settings.spark_connect_port)),
         ]
-        orchestration = [Program(f"airflow-{name}", self.airflow.command(name)) for name in airflow.PROGRAMS]
-        return [*servers, *orchestration, *self._fogs(separate), self._producer()]
+        return [*servers, *map(self._airflow, airflow.PROGRAMS), *self._fogs(separate), self._producer()]
+
+    def _airflow(self, name: str) -> Program:
+        options = {} if name == "api-server" else OPTIONS_OF_A_FORKING_CLIENT
+        return Program(f"airflow-{name}", self.airflow.command(name), environment=options)
 
     def _producer(self) -> Program:
         main = str(REPOSITORY / "producer" / "sensor_producer.py")

@@ -33,11 +33,13 @@ SETTINGS = {
     "listen_addresses": HOST,
     "shared_buffers": "64MB",
     "max_connections": "100",
-    # The workers of a scheduler that was killed keep its connection open, and with it the lock on the run it was at.
-    "idle_in_transaction_session_timeout": "20s",
     # The default wants a socket folder that may not exist; everything here speaks TCP.
     "unix_socket_directories": "",
 }
+# For programs that fork: the children of one that was killed (a scheduler's workers) keep its connection open, and with
+# it the lock on the run it was at. Not for the API server, which has no children: a stall of the machine between two
+# queries of one request would end its session, and the request with an error 500.
+OPTIONS_OF_A_FORKING_CLIENT = {"PGOPTIONS": "-c idle_in_transaction_session_timeout=20s"}
 
 
 class Postgres:

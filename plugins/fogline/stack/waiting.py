@@ -1,6 +1,9 @@
-"""Waiting for a condition with a deadline."""
+"""Waiting for a condition with a deadline, which what the condition calls can ask for."""
 
-from collections.abc import Callable
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 
 from tenacity import RetryError, Retrying, retry_if_not_result, stop_after_delay, wait_fixed
@@ -8,6 +11,24 @@ from tenacity import RetryError, Retrying, retry_if_not_result, stop_after_delay
 from fogline.stack.errors import StackError
 
 N_TAIL_LINES = 15
+# When the wait under way gives up, by the monotonic clock; of waits in one another the first to do so.
+_ENDS_AT: ContextVar[float | None] = ContextVar("ends_at", default=None)
+
+
+def remaining_s(otherwise: float) -> float:
+    """Return the seconds until the deadline of the wait under way, or ``otherwise`` outside of every wait."""
+    ends_at = _ENDS_AT.get()
+    return otherwise if ends_at is None else max(0.0, ends_at - time.monotonic())
+
+
+@contextlib.contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    """Have everything inside know that it must be over within ``seconds``."""
+    token = _ENDS_AT.set(time.monotonic() + min(seconds, remaining_s(seconds)))
+    try:
+        yield
+    finally:
+        _ENDS_AT.reset(token)
 
 
 def wait_until(
@@ -22,7 +43,8 @@ def wait_until(
     """
     attempts = Retrying(stop=stop_after_delay(deadline_s), wait=wait_fixed(every_s), retry=retry_if_not_result(bool))
     try:
-        attempts(condition)
+        with deadline(deadline_s):
+            attempts(condition)
     except RetryError:
         raise StackError(f"{what} was not ready within {deadline_s:g} s{log_tail(log)}") from None
 
