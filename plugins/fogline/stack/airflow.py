@@ -47,6 +47,8 @@ OPTIONS: dict[str, dict[str, object]] = {
         # Its bundle sees what has changed; the clock is only for what nobody saw.
         "min_file_process_interval": 300,
         "bundle_refresh_check_interval": 3,
+        # Of a file's DAGs the ones that a parse did not find are gone; a parse and its record are seconds apart.
+        "stale_dag_threshold": 10,
         "parsing_processes": 1,
     },
     "usage_data_collection": {"enabled": False},
