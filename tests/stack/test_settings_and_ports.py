@@ -30,7 +30,8 @@ def test_metrics_have_a_port_only_when_asked_and_each_application_one_of_its_own
     assert Settings().ports["FOGLINE_PRODUCER_METRICS_PORT"] == 9113
     fog, producer = session_stack.settings.fog_metrics_port, session_stack.settings.producer_metrics_port
     assert fog is not None and producer is not None
-    served = {one.name: one.environment for one in session_stack.parts.programs(separate=True) if one.environment}
+    programs = session_stack.parts.programs(separate=True)
+    served = {one.name: one.environment for one in programs if PORT_VARIABLE in one.environment}
     ports = {f"fog-{number}": fog + number - 1 for number in range(1, 5)} | {"producer": producer}
     assert served == {name: {PORT_VARIABLE: str(port)} for name, port in ports.items()}
     assert session_stack.environment()[PORT_VARIABLE] == ""

@@ -1,10 +1,12 @@
 """The command line ``./fogline``."""
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -22,11 +24,8 @@ from fogline.stack.stack import Stack
 
 # Most tests on the whole stack mostly wait, so the others run beside them.
 LANES = ("long_lane", "not long_lane")
-CHECKS = (
-    ["ruff", "check", "."],
-    ["ruff", "format", "--check", "."],
-    ["mypy"],
-)
+STYLE = (["ruff", "check", "."], ["ruff", "format", "--check", "."])
+TYPES = ["mypy"]
 PASSED_ON = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 
 
@@ -133,31 +132,46 @@ def test(arguments: tuple[str, ...]) -> None:
     spark = make_stack().parts.spark
     spark.prepare()
     environment = os.environ | spark.environment(Path(sys.executable))
-    failed = []
-    for check in (*CHECKS, *([["pytest", *arguments]] if arguments else [])):
-        click.echo(f"== {' '.join(check)}")
-        if subprocess.run([sys.executable, "-m", *check], env=environment).returncode:
-            failed.append(check[0])
-    if not arguments and not _passed_in_two_lanes(environment):
-        failed.append("pytest")
+    # Of everything types take a minute of one core the first time, so they are checked beside the lanes.
+    first = [*STYLE, TYPES, ["pytest", *arguments]] if arguments else STYLE
+    failed = [check[0] for check in first if not _passed(check, environment)]
+    failed += [] if arguments else _failed_in_two_lanes(environment)
     if failed:
         raise click.ClickException(f"failed: {', '.join(failed)}")
 
 
-def _passed_in_two_lanes(environment: dict[str, str]) -> bool:
-    """Run all tests, and show one lane's output after the other's."""
-    first, beside = [[sys.executable, "-m", "pytest", "-m", lane] for lane in LANES]
+def _passed(check: Sequence[str], environment: Mapping[str, str]) -> bool:
+    click.echo(f"== {' '.join(check)}")
+    return subprocess.run([sys.executable, "-m", *check], env=environment).returncode == 0
+
+
+def _failed_in_two_lanes(environment: Mapping[str, str]) -> list[str]:
+    """Run all tests in two lanes, check types beside them, show what each said after the other; return what failed."""
+    own, beside = [["pytest", "-m", lane] for lane in LANES]
+    with _in_the_background(TYPES, environment) as types_passed:
+        with _in_the_background(beside, {**environment, "FOGLINE_TEST_LANE": "1"}) as other_passed:
+            passed = _passed(own, {**environment, "FOGLINE_TEST_LANE": "0"})
+            passed &= other_passed()
+        types = types_passed()
+    return [*([] if types else ["mypy"]), *([] if passed else ["pytest"])]
+
+
+@contextlib.contextmanager
+def _in_the_background(check: Sequence[str], environment: Mapping[str, str]) -> Iterator[Callable[[], bool]]:
+    """Start a check; give what waits for its end, shows what it said and tells whether it passed."""
     with tempfile.TemporaryFile() as output:
-        click.echo(f"== pytest, in two lanes: {' and '.join(LANES)}")
-        other = subprocess.Popen(
-            beside, env=environment | {"FOGLINE_TEST_LANE": "1"}, stdout=output, stderr=subprocess.STDOUT
-        )
-        own = subprocess.run(first, env=environment | {"FOGLINE_TEST_LANE": "0"}).returncode
-        others = other.wait()
-        output.seek(0)
-        shutil.copyfileobj(output, sys.stdout.buffer)
-        sys.stdout.flush()
-    return not (own or others)
+        command = [sys.executable, "-m", *check]
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
+
+        def passed() -> bool:
+            code = process.wait()
+            click.echo(f"== {' '.join(check)}")
+            output.seek(0)
+            shutil.copyfileobj(output, sys.stdout.buffer)
+            sys.stdout.flush()
+            return code == 0
+
+        yield passed
 
 
 def replace_process(command: list[str], environment: dict[str, str] | None = None) -> NoReturn:
