@@ -1,7 +1,10 @@
 """Open a round and announce its plan."""
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
+
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from fogline.airflow.connections import open_services
 from fogline.airflow.failures import airflow_failures
@@ -9,10 +12,14 @@ from fogline.airflow.lineage import MODEL
 from fogline.airflow.operators.task import FederationOperator, describe, log_lines, run_id_of
 from fogline.airflow.pages.link import RoundPageLink
 from fogline.kafka.topics import MODEL_BLOBS, ROUND_PLANS
+from fogline.rounds.errors import RoundBusy
 from fogline.rounds.order import requested_interval
-from fogline.steps.train import RunRequest, announce_round
+from fogline.steps.train import OpenRound, RunRequest, announce_round
 
 ENDED_STATES = ("success", "failed")
+# Two rounds of the usual length; a worker is held meanwhile.
+BUSY_S = 8.0
+LOOK_EVERY_S = 0.5
 
 
 class AnnounceRound(FederationOperator):
@@ -29,12 +36,9 @@ class AnnounceRound(FederationOperator):
     def execute(self, context: Any) -> dict[str, Any]:
         """Announce the round; the XCom says what was announced."""
         with airflow_failures():
-            opened = announce_round(
-                open_services(),
-                self.federation,
-                self._request(context),
-                RunsOfDag(context["ti"], context["dag"].dag_id),
-            )
+            others = RunsOfDag(context["ti"], context["dag"].dag_id)
+            # A round lasts seconds: its successor takes over at once, and only a long wait is a new try of the task.
+            opened = self._patiently(announce_round, open_services(), self.federation, self._request(context), others)
         plan, choice = opened.state.plan, opened.choice
         self.log.info("Round for interval %d (%s) on %s", choice.interval.index, choice.interval, choice.base)
         if opened.ended_before:
@@ -45,6 +49,21 @@ class AnnounceRound(FederationOperator):
             self.log.info("This interval has a model already: the round recomputes and compares, and publishes nothing")
         log_lines(self.log, describe(plan))
         return {"plan_id": plan.plan_id, "interval": choice.interval.model_dump(mode="json"), "base": str(choice.base)}
+
+    def _patiently(self, announce: Callable[..., OpenRound], *arguments: Any) -> OpenRound:
+        tries = Retrying(
+            retry=retry_if_exception_type(RoundBusy),
+            wait=wait_fixed(LOOK_EVERY_S),
+            stop=stop_after_delay(BUSY_S),
+            before_sleep=self._say_once,
+            reraise=True,
+        )
+        opened: OpenRound = tries(announce, *arguments)
+        return opened
+
+    def _say_once(self, tries: RetryCallState) -> None:
+        if tries.attempt_number == 1 and tries.outcome is not None:
+            self.log.info("Waiting for up to %g s: %s", BUSY_S, tries.outcome.exception())
 
     def _request(self, context: Any) -> RunRequest:
         dag_run = context["dag_run"]
