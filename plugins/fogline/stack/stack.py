@@ -18,6 +18,8 @@ from fogline.stack.settings import Settings
 from fogline.stack.supervise import Supervisor
 
 SERVERS = ("kafka", "postgres")
+# It needs neither of them, so it starts beside them.
+EARLY = (*SERVERS, "spark-connect")
 PRODUCER = "producer"
 
 
@@ -123,7 +125,7 @@ class Stack:
         self.supervisor.start(parts.programs(separate=separate), self.environment())
 
     def _start_all(self, producer: bool) -> bool:
-        started = self._start(SERVERS)
+        started = self._start(EARLY)
         with self._step("Kafka and Postgres"):
             self.ready.servers(SERVERS)
         with self._step("topics, ledger and Airflow's database"):
