@@ -58,7 +58,8 @@ def statsd_port() -> Iterator[int]:
 @pytest.fixture(scope="session")
 def session_stack(armory: Armory, statsd_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The session's stack, of which nothing runs before one of the fixtures below."""
-    federations = january_federation(tmp_path_factory.mktemp("federations"))
+    # The warm engine: a JVM for each of some forty rounds would be most of what the tests take.
+    federations = january_federation(tmp_path_factory.mktemp("federations"), aggregation="spark-connect")
     with fresh_stack(federations=federations, producer_source=JANUARY_READINGS) as stack:
         yield stack
 

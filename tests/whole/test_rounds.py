@@ -109,6 +109,15 @@ def test_a_run_by_hand_trains_the_first_interval_without_a_model(farm: Farm, run
     assert farm.chain()[-1].interval_index == (head.interval_index or 0) + 1
 
 
+def test_a_job_by_spark_submit_makes_the_same_bytes(farm: Farm, run_ids: list[str]) -> None:
+    branch = farm.on_branch("submitted", {"from": "main@0", "aggregation": "spark-submit"})
+    run_id = branch.runs.trigger(branch.dag_id)
+    branch.wait(branch.dag_id, run_id)
+    assert "spark-submit" in branch.log(run_id, "aggregate_weights")
+    assert "Candidate" in branch.log(run_id, "aggregate_weights")
+    assert [row.digest for row in branch.chain()] == [row.digest for row in farm.chain()[:2]]
+
+
 def test_an_interval_out_of_order_is_refused_and_names_the_one_needed(farm: Farm, run_ids: list[str]) -> None:
     before = len(farm.chain())
     run = farm.runs.trigger(ROUNDS, {"interval_start": farm.start_of(6).isoformat()})
