@@ -49,6 +49,9 @@ def _session(plan_id: str) -> "SparkSession":
         "spark.sql.shuffle.partitions": "1",
         "spark.ui.enabled": "false",
         "spark.log.level": "WARN",
+        # The query is never run again: compiling it takes longer than running it.
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
         **REDACTION,
     }
     return SparkSession.builder.appName(f"fogline aggregate {plan_id}").config(map=settings).getOrCreate()

@@ -156,6 +156,9 @@ def make_consumer(config: ClientConfig) -> WatchedConsumer:
     """
     settings: dict[str, Any] = {
         "fetch.wait.max.ms": 50,
+        # A client connects when it first asks, and at Kafka's default waits half of 100 ms for the connection. It grows
+        # from here while a broker is away.
+        "reconnect.backoff.ms": 10,
         **config,
         "group.id": GROUP,
         "enable.auto.commit": False,
