@@ -9,7 +9,6 @@ are sampled meanwhile: with many readings they tell whether either grows.
 import argparse
 import contextlib
 import datetime as dt
-import functools
 import json
 import os
 import subprocess
@@ -33,12 +32,12 @@ from fogline.kafka.identity import TopicDesk
 from fogline.kafka.publish import Publisher
 from spark_jobs.fog.folder import FogFolder
 from spark_jobs.fog.ingest import BatchWriter, FogParts
-from spark_jobs.fog.losses import Losses
 from spark_jobs.fog.memory import settle
 from spark_jobs.fog.metrics import FogMetrics
-from spark_jobs.fog.source import MAX_RECORDS_PER_BATCH, records_of
+from spark_jobs.fog.source import MAX_RECORDS_PER_BATCH
 from spark_jobs.fog.state import KEPT, FogState
 from spark_jobs.fog.store import ReadingStore
+from spark_jobs.fog.stream import TopicStream
 from spark_jobs.fog.unused import UnusedRecords
 
 SENSORS = ("R80711", "R80721", "R80736", "R80790")
@@ -174,14 +173,12 @@ def fog_side(session: SparkSession, servers: str, topic: str, folder: Path) -> C
     meter = FogMetrics().of("fog", state, store)
     parts = FogParts(federation, "fog", fog_folder, state, store, unused, meter)
     config = {"bootstrap.servers": servers}
-    losses = Losses(fog_folder.checkpoint, topic, functools.partial(TopicDesk(config).starts, topic), "fog")
-    query = records_of(session, config, federation, "fog").writeStream.foreachBatch(
-        BatchWriter(parts, Publisher(config), losses)
-    )
+    stream = TopicStream(topic, federation, [BatchWriter(parts, Publisher(config))], TopicDesk(config), print)
+    query = stream.records(session, config).writeStream.foreachBatch(stream)
 
     def ingest() -> int:
         settle()
-        query.option("checkpointLocation", str(fog_folder.checkpoint)).trigger(
+        query.option("checkpointLocation", stream.checkpoint_folder).trigger(
             availableNow=True
         ).start().awaitTermination()
         return state.totals()[KEPT]

@@ -48,10 +48,19 @@ class DatedFiles:
         folder.mkdir(parents=True, exist_ok=True)
         self._open = {date: n_files for date in self.dates() if (n_files := len(self._files(date))) > 1}
 
-    def recover(self) -> None:
-        """Remove what a killed process left half written; only who alone writes here may ask for it."""
+    def recover(self, series: str, last: int) -> None:
+        """Remove what a killed process left behind; only who alone writes here may ask for it.
+
+        Parameters
+        ----------
+        series, last
+            Batches are named ``<series>-<number>``; those after the last one are taken anew, maybe by other bounds.
+        """
         for leftover in self._folder.glob("*/.*.part"):
             leftover.unlink()
+        for path in self._folder.glob(f"*/{series}-*.parquet"):
+            if int(path.stem.removeprefix(f"{series}-")) > last:
+                path.unlink()
 
     def write(self, name: str, rows: pa.Table) -> None:
         """Write a batch's rows under ``name``, which must be the same when the batch is replayed."""

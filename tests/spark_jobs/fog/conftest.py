@@ -48,17 +48,18 @@ def spark_environment(session_stack: Stack) -> dict[str, str]:
 def start_fog(
     session_stack: Stack, spark_environment: dict[str, str], tmp_path: Path
 ) -> Iterator[Callable[..., FogProcess]]:
-    """Start fog-a of a farm with its data in the test's folder; what still runs in the end is killed."""
+    """Start fogs of a farm with their data in the test's folder; what still runs in the end is killed."""
     started: list[FogProcess] = []
 
-    def start(farm: Farm, **variables: str) -> FogProcess:
+    def start(farm: Farm, *fogs: str, **variables: str) -> FogProcess:
         environment = {
             **spark_environment,
             **variables,
             "FOGLINE_KAFKA_BOOTSTRAP_SERVERS": farm.bootstrap_servers,
             "FOGLINE_FOG_DATA": str(tmp_path / "data"),
         }
-        main = [str(REPOSITORY / "spark_jobs" / "fog_node.py"), "--federation", farm.own.federation, "--fog", "fog-a"]
+        chosen = [part for fog in fogs or ("fog-a",) for part in ("--fog", fog)]
+        main = [str(REPOSITORY / "spark_jobs" / "fog_node.py"), "--federation", farm.own.federation, *chosen]
         command = session_stack.parts.spark.submit("--master", "local[1]", *main, "--federations", str(tmp_path))
         started.append(FogProcess(command, environment, tmp_path / f"fog-{len(started)}.log"))
         return started[-1]
