@@ -65,9 +65,13 @@ class DatedFiles:
     def write(self, name: str, rows: pa.Table) -> None:
         """Write a batch's rows under ``name``, which must be the same when the batch is replayed."""
         days = times_of(rows).astype("datetime64[D]")
-        for day in np.unique(days):
+        if (days[1:] < days[:-1]).any():
+            order = np.argsort(days, kind="stable")
+            rows, days = rows.take(order), days[order]
+        found, starts = np.unique(days, return_index=True)
+        for day, start, end in zip(found, starts, [*starts[1:], len(days)], strict=False):
             date = day.item()
-            self._write(date, f"{name}.parquet", rows.filter(pa.array(days == day)))
+            self._write(date, f"{name}.parquet", rows.slice(start, end - start))
             self._open[date] = self._open.get(date, 0) + 1
 
     def tidy(self, newest: dt.datetime) -> list[dt.date]:
