@@ -10,6 +10,7 @@ layout, and before that nothing has been read from the topic.
 """
 
 import shutil
+from pathlib import Path
 
 from spark_jobs.fog.errors import FogError
 from spark_jobs.fog.folder import FogFolder
@@ -30,8 +31,13 @@ def take_over(folder: FogFolder, state: FogState, topic: str) -> None:
     if folder.had_own_query:
         state.advance(folder.checkpoint_id, _position(folder, state, topic))
         folder.note_layout()
+    remove_sparks_files(folder.checkpoint)
+
+
+def remove_sparks_files(checkpoint: Path) -> None:
+    """Remove what Spark kept there."""
     for name in SPARKS_FILES:
-        place = folder.checkpoint / name
+        place = checkpoint / name
         if place.is_dir():
             shutil.rmtree(place)
         else:

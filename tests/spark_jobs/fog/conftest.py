@@ -14,6 +14,7 @@ from fogline.kafka.topics import ensure_topics
 from fogline.stack.stack import Stack
 from tests.spark_jobs.fog import made
 from tests.spark_jobs.fog.process import Farm, FogProcess
+from tests.support.crashes import KILLPOINTS, Armory
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -67,3 +68,22 @@ def start_fog(
     yield start
     for process in started:
         process.kill()
+
+
+@pytest.fixture
+def run_until_killed(
+    armory: Armory, spark_environment: dict[str, str], start_fog: Callable[..., FogProcess]
+) -> Iterator[Callable[..., FogProcess]]:
+    """Start fogs whose process kills itself at a kill point, and wait for that."""
+    path = os.pathsep.join([str(KILLPOINTS), spark_environment["PYTHONPATH"]])
+
+    def run(farm: Farm, point: str, *fogs: str) -> FogProcess:
+        armory.arm(point, "kill")
+        process = start_fog(farm, *fogs, FOGLINE_KILLPOINTS=str(armory.folder), PYTHONPATH=path)
+        # Java ends by itself once Python is gone.
+        assert process.wait() != 0
+        assert armory.taken(point), process.said()[-3000:]
+        return process
+
+    yield run
+    armory.clear()
