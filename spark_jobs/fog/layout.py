@@ -17,7 +17,7 @@ from spark_jobs.fog.folder import FogFolder
 from spark_jobs.fog.spark_checkpoint import Offsets, SparkCheckpoint
 from spark_jobs.fog.state import FogState
 
-SPARKS_FILES = ("metadata", "offsets", "commits", "sources")
+SPARKS_FILES = ("metadata", ".metadata.crc", "offsets", "commits", "sources")
 
 
 def take_over(folder: FogFolder, state: FogState, topic: str) -> None:
