@@ -30,6 +30,7 @@ from fogline.federation import Federation, load_federation
 from fogline.kafka.clients import BOOTSTRAP_VARIABLE, config_from_environment
 from fogline.kafka.identity import TopicDesk
 from fogline.kafka.publish import Publisher
+from spark_jobs.fog.application import SESSION
 from spark_jobs.fog.folder import FogFolder
 from spark_jobs.fog.ingest import BatchWriter, FogParts
 from spark_jobs.fog.memory import settle
@@ -115,7 +116,10 @@ def measure(side: str, topic: str, n_readings: int) -> float:
 
 def run_side(side: str, topic: str, n_readings: int) -> None:
     """Ingest the whole topic and print the figures as JSON."""
-    session = SparkSession.builder.appName(f"benchmark {side}").config("spark.sql.shuffle.partitions", 1).getOrCreate()
+    builder = SparkSession.builder.appName(f"benchmark {side}").config("spark.sql.shuffle.partitions", 1)
+    for key, value in SESSION.items() if side == "fog" else ():
+        builder = builder.config(key, value)
+    session = builder.getOrCreate()
     servers = os.environ[BOOTSTRAP_VARIABLE]
     with tempfile.TemporaryDirectory() as folder:
         ingest = {"fog": fog_side, "bare": bare_side}[side](session, servers, topic, Path(folder))

@@ -10,7 +10,8 @@ from fogline.kafka.clients import ClientConfig
 from fogline.kafka.topics import REPLAY_HEADER
 from spark_jobs.kafka_options import kafka_options
 
-MAX_RECORDS_PER_BATCH = 50_000
+# One batch is in memory at a time for all fogs of a topic; each has a fixed price.
+MAX_RECORDS_PER_BATCH = 100_000
 # What the quarantine keeps of a record that is too large to be judged.
 N_BYTES_KEPT = 1_024
 # Spark's word for the first record that is there.
@@ -40,6 +41,8 @@ def records_of(
         .option("startingOffsets", json.dumps(starting))
         .option("maxOffsetsPerTrigger", MAX_RECORDS_PER_BATCH)
         .option("includeHeaders", "true")
+        # Kafka's own is 500, each poll with its price.
+        .option("kafka.max.poll.records", "10000")
         # Failing on expired records would fail for ever; `Losses` counts and reports them.
         .option("failOnDataLoss", "false")
         .load()

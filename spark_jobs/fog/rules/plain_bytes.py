@@ -47,8 +47,12 @@ class PlainBytes:
             plain &= np.asarray(self._values.is_valid())
         at = np.flatnonzero(plain)
         plain[at] = (self._bytes[starts[at]] == _OPENING) & (self._bytes[ends[at] - 1] == _CLOSING)
-        plain &= self._count((self._bytes == _OPENING) | (self._bytes == _CLOSING)) == 2
-        # Below it wraps around, to above.
+        for brace in (_OPENING, _CLOSING):
+            found = self._bytes == brace
+            # As many as records that have one where it belongs, and all have: each has one.
+            if not plain.all() or np.count_nonzero(found) != len(plain):
+                plain &= self._count(found) == 1
+        # Below the first plain sign it wraps around, to above.
         odd = (self._bytes - np.uint8(_FIRST_PLAIN) >= _N_PLAIN) | (self._bytes == _ESCAPE)
         if odd.any():
             plain &= self._count(odd) == 0

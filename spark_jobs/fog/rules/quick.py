@@ -7,13 +7,14 @@ another name; its sensor is its key and the fog's own, its time is ISO 8601 with
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import json as arrow_json
 
 from fogline.federation.reading_rules import ISO_8601, FieldRule, ReadingRules
 from spark_jobs.fog.rules.moment import MomentRule, Times
@@ -48,6 +49,14 @@ class Quick(NamedTuple):
     values: list[Floats]
 
 
+class Parsed(NamedTuple):
+    """Columns under the declared keys, shape ``(n,)``; numbers by key, NaN where there is none."""
+
+    sensors: pa.StringArray
+    times: pa.StringArray
+    numbers: list[Floats]
+
+
 class QuickReader:
     """Finds and reads what is plainly right.
 
@@ -63,12 +72,14 @@ class QuickReader:
         self._moment, self._max_bytes = moment, rules.max_bytes
         self._sensors = pa.array(sensors, pa.binary())
         self._numbers = [(NumberRule(name, rule), (name, *rule.names)) for name, rule in fields.items()]
-        columns: dict[str, pa.DataType] = {rules.sensor_key: pa.string(), rules.time.key: pa.string()}
-        for name, rule in fields.items():
-            columns |= dict.fromkeys((name, *rule.names), pa.bool_() if rule.type == "boolean" else pa.float64())
-        schema = pa.schema(columns)
-        self._quoted = [json.dumps(key, ensure_ascii=False).encode() for key in columns]
-        self._options = arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
+        keys = [rules.sensor_key, rules.time.key, *(key for _, names in self._numbers for key in names)]
+        names = [f"k{place}" for place in range(len(keys))]
+        kinds = [bool if rule.type == "boolean" else float for rule in fields.values() for _ in (0, *rule.names)]
+        numbers: list[Any] = [(name, kind | None, None) for name, kind in zip(names[N_TEXTS:], kinds, strict=True)]
+        columns = [*((name, str) for name in names[:N_TEXTS]), *numbers]
+        row = msgspec.defstruct("Row", columns, rename=dict(zip(names, keys, strict=True)), gc=False)
+        self._decode, self._get = msgspec.json.Decoder(row).decode_lines, list(map(attrgetter, names))
+        self._quoted = [json.dumps(key, ensure_ascii=False).encode() for key in keys]
         # Of other encodings and forms of time nothing is plain.
         self._is_possible = rules.encoding == UTF_8 and rules.time.text == ISO_8601
 
@@ -91,6 +102,7 @@ class QuickReader:
         )
 
     def _parts(self, records: pa.Table, latest_us: int) -> Iterator[Quick]:
+        keys: Any = records["key"].combine_chunks()
         values: Any = records["value"].combine_chunks()
         raw = PlainBytes(values)
         sizes = np.asarray(records["n_bytes"], np.int64)
@@ -100,70 +112,61 @@ class QuickReader:
         for part in (rows, *_split(rows)):
             parsed = self._parsed(raw, part)
             if parsed is not None:
-                yield self._of(records, raw, part, parsed, latest_us)
+                yield self._of(keys.take(part), raw, part, parsed, latest_us)
             if parsed is not None and part is rows:
                 return
 
-    def _parsed(self, raw: PlainBytes, rows: Rows) -> pa.Table | None:
-        """Return a row for each record; None where one of them can't be read."""
-        content = raw.lines(rows)
+    def _parsed(self, raw: PlainBytes, rows: Rows) -> Parsed | None:
+        """Return the columns of some records; None where one of them can't be read."""
         try:
-            options = arrow_json.ReadOptions(use_threads=False, block_size=content.size + 1)
-            source: Any = pa.BufferReader(content)
-            parsed = arrow_json.read_json(source, read_options=options, parse_options=self._options)
-        except pa.ArrowInvalid:
+            found: list[Any] = self._decode(raw.lines(rows))
+        except msgspec.DecodeError:
             return None
-        return parsed.combine_chunks() if parsed.num_rows == len(rows) else None
+        if len(found) != len(rows):
+            return None
+        sensors, times, *numbers = (list(map(get, found)) for get in self._get)
+        # None, of a value that is absent or null, becomes NaN.
+        return Parsed(
+            pa.array(sensors, pa.string()),
+            pa.array(times, pa.string()),
+            [np.array(one, np.float64) for one in numbers],
+        )
 
-    def _of(self, records: pa.Table, raw: PlainBytes, rows: Rows, parsed: pa.Table, latest_us: int) -> Quick:
-        right = self._is_known(raw, rows, parsed) & self._is_own(records["key"].combine_chunks().take(rows), parsed)
-        texts: Any = parsed.column(1).combine_chunks()
-        times_us, plain = self._moment.plain(texts, latest_us)
-        right &= plain
-        values = []
+    def _of(self, keys: Any, raw: PlainBytes, rows: Rows, parsed: Parsed, latest_us: int) -> Quick:
+        same: Any = pc.equal(keys, parsed.sensors.cast(pa.binary())).fill_null(False)
+        own: Mask = pc.and_(same, pc.is_in(keys, self._sensors)).to_numpy(zero_copy_only=False)
+        times_us, plain = self._moment.plain(parsed.times, latest_us)
+        right = self._is_known(raw, rows, parsed.numbers) & own & plain
+        values, at = [], 0
         for rule, names in self._numbers:
-            number, one = _number([parsed[name] for name in names])
+            number, once = _one_of(parsed.numbers[at : at + len(names)])
+            right &= once & rule.plainly_right(number)
             values.append(number)
-            right &= one & rule.plainly_right(number)
-        at = np.flatnonzero(right)
-        return Quick(rows[at], times_us[at], [one[at] for one in values])
+            at += len(names)
+        chosen = np.flatnonzero(right)
+        return Quick(rows[chosen], times_us[chosen], [one[chosen] for one in values])
 
-    def _is_known(self, raw: PlainBytes, rows: Rows, parsed: pa.Table) -> Mask:
-        """Tell where nothing is hidden: all quotes are of keys that are there, once each, and of two texts."""
-        there = [_valid(column) for column in parsed.columns]
-        n_keys = np.sum(there, axis=0)
-        both: Mask = there[0] & there[1]
-        plain: Mask = both & (raw.n_quotes[rows] == 2 * (n_keys + N_TEXTS))
+    def _is_known(self, raw: PlainBytes, rows: Rows, numbers: Sequence[Floats]) -> Mask:
+        """Tell where nothing is hidden: all quotes are of keys that have a value, once each, and of two texts."""
+        n_keys = N_TEXTS + np.sum([~np.isnan(one) for one in numbers], axis=0)
+        plain: Mask = raw.n_quotes[rows] == 2 * (n_keys + N_TEXTS)
         # With all keys there, others may be too; then each must be there once.
-        odd = np.flatnonzero(~plain & (n_keys == len(there)))
+        odd = np.flatnonzero(~plain & (n_keys == N_TEXTS + len(numbers)))
         if odd.size:
             plain[odd] = raw.have_each_once(rows[odd], self._quoted)
         return plain
-
-    def _is_own(self, keys: Any, parsed: pa.Table) -> Mask:
-        same: Any = pc.equal(keys, parsed.column(0).combine_chunks().cast(pa.binary())).fill_null(False)
-        own: Mask = pc.and_(same, pc.is_in(keys, self._sensors)).to_numpy(zero_copy_only=False)
-        return own
 
 
 def _split(rows: Rows) -> list[Rows]:
     return [rows[at : at + N_PER_PART] for at in range(0, len(rows), N_PER_PART)] if len(rows) > N_PER_PART else []
 
 
-def _valid(column: "pa.ChunkedArray[Any]") -> Mask:
-    if not column.null_count:
-        return np.ones(len(column), bool)
-    valid: Mask = column.combine_chunks().is_valid().to_numpy(zero_copy_only=False)
-    return valid
-
-
-def _number(columns: Sequence["pa.ChunkedArray[Any]"]) -> tuple[Floats, Mask]:
+def _one_of(columns: Sequence[Floats]) -> tuple[Floats, Mask]:
     """Return a field's values, NaN where there is none, and where it goes by one name at most."""
-    values = [np.asarray(column.cast(pa.float64()).to_numpy(), np.float64) for column in columns]
-    if len(values) == 1:
-        return values[0], np.ones(len(values[0]), bool)
-    there = np.sum([_valid(column) for column in columns], axis=0)
-    merged = values[0].copy()
-    for other in values[1:]:
+    if len(columns) == 1:
+        return columns[0], np.ones(len(columns[0]), bool)
+    merged = columns[0].copy()
+    for other in columns[1:]:
         np.copyto(merged, other, where=np.isnan(merged))
-    return merged, there <= 1
+    once: Mask = np.sum([~np.isnan(one) for one in columns], axis=0) <= 1
+    return merged, once
