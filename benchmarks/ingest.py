@@ -1,9 +1,11 @@
 """How many readings a fog ingests per CPU second, beside a bare Spark job that only parses and writes them.
 
-``./fogline run python benchmarks/ingest.py [--readings 500000] [--every 600]``, with the broker up. Both sides read
-the same topic of one partition by ``spark-submit --master local[1]`` with the environment's Spark settings. CPU seconds
-are those of Java and Python, from the moment the session is there until the last reading is stored. Memory and files
-are sampled meanwhile: with many readings they tell whether either grows.
+``./fogline run python benchmarks/ingest.py [--readings 500000] [--every 600] [--quix-python PATH]``, with the broker
+up. Both sides read the same topic of one partition by ``spark-submit --master local[1]`` with the environment's Spark
+settings, the fog with those of its application too. CPU seconds are those of Java and Python, from the moment the
+session is there until the last reading is stored. Memory and files are sampled meanwhile: with many readings they tell
+whether either grows. With the Python of an environment that has Quix Streams, that reads the topic too, in
+`benchmarks/quix_side.py`.
 """
 
 import argparse
@@ -55,6 +57,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--readings", type=int, default=500_000)
     parser.add_argument("--every", type=float, default=600, help="seconds between a sensor's readings (%(default)s)")
+    parser.add_argument("--quix-python", help="Python of an environment with quixstreams, for that side")
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     parser.add_argument("--topic", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -72,6 +75,11 @@ def main() -> None:
         )
         rates = {side: measure(side, topic, arguments.readings) for side in SIDES}
         print(f"the fog does {rates['fog'] / rates['bare']:.2f} times what the bare job does per CPU second")
+        if arguments.quix_python:
+            script = str(Path(__file__).with_name("quix_side.py"))
+            command = [arguments.quix_python, script, servers, topic, ",".join(SENSORS), str(arguments.readings)]
+            quix = told("quix", command, arguments.readings)
+            print(f"the fog does {rates['fog'] / quix:.2f} times what Quix Streams does per CPU second")
     finally:
         admin.delete_topics([topic])[topic].result(30)
 
@@ -98,9 +106,13 @@ def fill(servers: str, topic: str, n_readings: int, every_s: float) -> int:
 
 
 def measure(side: str, topic: str, n_readings: int) -> float:
-    """Run one side as a process of its own, print its figures and return its readings per CPU second."""
+    """Run one side by spark-submit and return its readings per CPU second."""
     submit = ["spark-submit", "--master", "local[1]", __file__]
-    command = [*submit, "--side", side, "--topic", topic, "--readings", str(n_readings)]
+    return told(side, [*submit, "--side", side, "--topic", topic, "--readings", str(n_readings)], n_readings)
+
+
+def told(side: str, command: list[str], n_readings: int) -> float:
+    """Run a side as a process of its own, print its figures and return its readings per CPU second."""
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     figures = json.loads(done.stdout.splitlines()[-1])
     assert figures["n_stored"] == n_readings, figures
