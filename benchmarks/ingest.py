@@ -1,15 +1,16 @@
 """How many readings a fog ingests per CPU second, beside a bare Spark job that only parses and writes them.
 
-``./fogline run python benchmarks/ingest.py [--readings 500000] [--every 600]``, with the broker up. Both sides read
-the same topic of one partition by ``spark-submit --master local[1]`` with the environment's Spark settings. CPU seconds
-are those of Java and Python, from the moment the session is there until the last reading is stored. Memory and files
-are sampled meanwhile: with many readings they tell whether either grows.
+``./fogline run python benchmarks/ingest.py [--readings 500000] [--every 600] [--quix-python PATH]``, with the broker
+up. Both sides read the same topic of one partition by ``spark-submit --master local[1]`` with the environment's Spark
+settings, the fog with those of its application too. CPU seconds are those of Java and Python, from the moment the
+session is there until the last reading is stored. Memory and files are sampled meanwhile: with many readings they tell
+whether either grows. With the Python of an environment that has Quix Streams, that reads the topic too, in
+`benchmarks/quix_side.py`.
 """
 
 import argparse
 import contextlib
 import datetime as dt
-import functools
 import json
 import os
 import subprocess
@@ -31,14 +32,15 @@ from fogline.federation import Federation, load_federation
 from fogline.kafka.clients import BOOTSTRAP_VARIABLE, config_from_environment
 from fogline.kafka.identity import TopicDesk
 from fogline.kafka.publish import Publisher
+from spark_jobs.fog.application import SESSION
 from spark_jobs.fog.folder import FogFolder
 from spark_jobs.fog.ingest import BatchWriter, FogParts
-from spark_jobs.fog.losses import Losses
 from spark_jobs.fog.memory import settle
 from spark_jobs.fog.metrics import FogMetrics
-from spark_jobs.fog.source import MAX_RECORDS_PER_BATCH, records_of
+from spark_jobs.fog.source import MAX_RECORDS_PER_BATCH
 from spark_jobs.fog.state import KEPT, FogState
 from spark_jobs.fog.store import ReadingStore
+from spark_jobs.fog.stream import TopicStream
 from spark_jobs.fog.unused import UnusedRecords
 
 SENSORS = ("R80711", "R80721", "R80736", "R80790")
@@ -55,6 +57,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--readings", type=int, default=500_000)
     parser.add_argument("--every", type=float, default=600, help="seconds between a sensor's readings (%(default)s)")
+    parser.add_argument("--quix-python", help="Python of an environment with quixstreams, for that side")
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     parser.add_argument("--topic", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -72,6 +75,11 @@ def main() -> None:
         )
         rates = {side: measure(side, topic, arguments.readings) for side in SIDES}
         print(f"the fog does {rates['fog'] / rates['bare']:.2f} times what the bare job does per CPU second")
+        if arguments.quix_python:
+            script = str(Path(__file__).with_name("quix_side.py"))
+            command = [arguments.quix_python, script, servers, topic, ",".join(SENSORS), str(arguments.readings)]
+            quix = told("quix", command, arguments.readings)
+            print(f"the fog does {rates['fog'] / quix:.2f} times what Quix Streams does per CPU second")
     finally:
         admin.delete_topics([topic])[topic].result(30)
 
@@ -98,9 +106,13 @@ def fill(servers: str, topic: str, n_readings: int, every_s: float) -> int:
 
 
 def measure(side: str, topic: str, n_readings: int) -> float:
-    """Run one side as a process of its own, print its figures and return its readings per CPU second."""
+    """Run one side by spark-submit and return its readings per CPU second."""
     submit = ["spark-submit", "--master", "local[1]", __file__]
-    command = [*submit, "--side", side, "--topic", topic, "--readings", str(n_readings)]
+    return told(side, [*submit, "--side", side, "--topic", topic, "--readings", str(n_readings)], n_readings)
+
+
+def told(side: str, command: list[str], n_readings: int) -> float:
+    """Run a side as a process of its own, print its figures and return its readings per CPU second."""
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     figures = json.loads(done.stdout.splitlines()[-1])
     assert figures["n_stored"] == n_readings, figures
@@ -116,7 +128,10 @@ def measure(side: str, topic: str, n_readings: int) -> float:
 
 def run_side(side: str, topic: str, n_readings: int) -> None:
     """Ingest the whole topic and print the figures as JSON."""
-    session = SparkSession.builder.appName(f"benchmark {side}").config("spark.sql.shuffle.partitions", 1).getOrCreate()
+    builder = SparkSession.builder.appName(f"benchmark {side}").config("spark.sql.shuffle.partitions", 1)
+    for key, value in SESSION.items() if side == "fog" else ():
+        builder = builder.config(key, value)
+    session = builder.getOrCreate()
     servers = os.environ[BOOTSTRAP_VARIABLE]
     with tempfile.TemporaryDirectory() as folder:
         ingest = {"fog": fog_side, "bare": bare_side}[side](session, servers, topic, Path(folder))
@@ -174,14 +189,12 @@ def fog_side(session: SparkSession, servers: str, topic: str, folder: Path) -> C
     meter = FogMetrics().of("fog", state, store)
     parts = FogParts(federation, "fog", fog_folder, state, store, unused, meter)
     config = {"bootstrap.servers": servers}
-    losses = Losses(fog_folder.checkpoint, topic, functools.partial(TopicDesk(config).starts, topic), "fog")
-    query = records_of(session, config, federation, "fog").writeStream.foreachBatch(
-        BatchWriter(parts, Publisher(config), losses)
-    )
+    stream = TopicStream(topic, federation, [BatchWriter(parts, Publisher(config))], TopicDesk(config), print)
+    query = stream.records(session, config).writeStream.foreachBatch(stream)
 
     def ingest() -> int:
         settle()
-        query.option("checkpointLocation", str(fog_folder.checkpoint)).trigger(
+        query.option("checkpointLocation", stream.checkpoint_folder).trigger(
             availableNow=True
         ).start().awaitTermination()
         return state.totals()[KEPT]

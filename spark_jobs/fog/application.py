@@ -1,32 +1,29 @@
 """One Spark application that runs one or several fogs of a federation."""
 
-import functools
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.streaming.query import StreamingQuery
+from pyspark.sql import SparkSession
 
-from fogline.errors import FoglineError
 from fogline.federation import Federation
 from fogline.kafka.identity import TopicDesk
 from fogline.kafka.publish import Publisher
 from fogline.metrics.serving import serve_if_asked
 from spark_jobs.fog.environment import Environment
 from spark_jobs.fog.folder import FogFolder
-from spark_jobs.fog.ingest import BatchWriter, FogParts, start_query
-from spark_jobs.fog.losses import Losses
+from spark_jobs.fog.ingest import BatchWriter, FogParts
+from spark_jobs.fog.layout import take_over
 from spark_jobs.fog.memory import settle
 from spark_jobs.fog.metrics import FogMetrics
 from spark_jobs.fog.models import ModelCache
 from spark_jobs.fog.node import FogNode
-from spark_jobs.fog.progress import ProgressListener
-from spark_jobs.fog.source import records_of
+from spark_jobs.fog.progress import Follower, ProgressListener
 from spark_jobs.fog.state import KEPT, RECEIVED, FogState
 from spark_jobs.fog.store import ReadingStore
+from spark_jobs.fog.stream import TopicStream
 from spark_jobs.fog.topics import TopicWatch
 from spark_jobs.fog.unused import UnusedRecords
 from spark_jobs.kafka_options import REDACTION
@@ -35,6 +32,8 @@ LOG = logging.getLogger("fog_node")
 SESSION = {
     "spark.ui.enabled": "false",
     "spark.sql.shuffle.partitions": "1",
+    # A batch is copied several times on its way to Python; JSON shrinks to a fifth, and the collector's work with it.
+    "spark.sql.execution.arrow.compression.codec": "zstd",
     # Streams can't use it, and each query would warn of that.
     "spark.sql.adaptive.enabled": "false",
     # What catching up took from the machine goes back soon after.
@@ -61,6 +60,10 @@ class Fog:
     def name(self) -> str:
         """Its name."""
         return self.parts.name
+
+    def position(self) -> Mapping[int, int]:
+        """Return how far it has read its topic."""
+        return self.parts.state.position(self.parts.folder.checkpoint_id)
 
 
 class Application:
@@ -99,11 +102,14 @@ class Application:
     def run(self) -> str | None:
         """Run until `end`; return the fault, or None after a clean end."""
         session = _session(f"fogline {self._federation.federation} {' '.join(fog.name for fog in self._fogs)}")
-        session.streams.addListener(ProgressListener({fog.name: fog.parts.meter for fog in self._fogs}))
+        followers = {
+            topic: [Follower(fog.parts.meter, fog.position) for fog in fogs] for topic, fogs in self._by_topic().items()
+        }
+        session.streams.addListener(ProgressListener(followers))
         try:
             settle()
-            queries = [self._start(session, fog) for fog in self._fogs]
-            threading.Thread(target=self._watch, args=(session, queries), daemon=True).start()
+            self._start(session)
+            threading.Thread(target=self._watch, args=(session,), daemon=True).start()
             threading.Thread(target=self._topic_watch().run, args=(self._ended,), daemon=True).start()
             self._ended.wait()
         finally:
@@ -119,43 +125,40 @@ class Application:
         state = FogState(folder.state)
         store = ReadingStore(folder.readings, federation.fields, federation.lateness)
         unused = UnusedRecords(folder.unused, federation.lateness)
+        take_over(folder, state, topic)
         for files in (store, unused):
-            files.recover()
+            files.recover(folder.checkpoint_id, state.last_batch(folder.checkpoint_id))
         meter = self._metrics.of(name, state, store)
         parts = FogParts(federation, name, folder, state, store, unused, meter)
         node = FogNode(federation, name, store, unused, state, self._models, environment.cloud, meter)
-        losses = Losses(folder.checkpoint, topic, functools.partial(self._desk.starts, topic), name)
-        return Fog(parts, BatchWriter(parts, self._edge_publisher, losses), node)
+        return Fog(parts, BatchWriter(parts, self._edge_publisher), node)
 
-    def _start(self, session: SparkSession, fog: Fog) -> StreamingQuery:
-        records = records_of(session, self._environment.edge, self._federation, fog.name)
-        query = start_query(records, fog.name, fog.parts.folder, functools.partial(self._write, fog))
-        fog.node.start(self.end)
-        totals = fog.parts.state.totals()
-        logging.getLogger(fog.name).info(
-            "started: sensors %s, %d readings kept of %d records received so far, data in %s",
-            ", ".join(self._federation.fogs[fog.name].sensors),
-            totals.get(KEPT, 0),
-            totals.get(RECEIVED, 0),
-            fog.parts.folder.path,
-        )
-        return query
+    def _start(self, session: SparkSession) -> None:
+        for topic, fogs in self._by_topic().items():
+            writers = [fog.writer for fog in fogs]
+            TopicStream(topic, self._federation, writers, self._desk, self.end).start(session, self._environment.edge)
+        for fog in self._fogs:
+            fog.node.start(self.end)
+            totals = fog.parts.state.totals()
+            logging.getLogger(fog.name).info(
+                "started: sensors %s, %d readings kept of %d records received so far, data in %s",
+                ", ".join(self._federation.fogs[fog.name].sensors),
+                totals.get(KEPT, 0),
+                totals.get(RECEIVED, 0),
+                fog.parts.folder.path,
+            )
 
-    def _write(self, fog: Fog, batch: DataFrame, batch_id: int) -> None:
-        try:
-            fog.writer(batch, batch_id)
-        except FoglineError as error:
-            # Spark would wrap it in both languages' stacks.
-            self.end(f"{fog.name}: {error}")
-            raise
+    def _by_topic(self) -> Mapping[str, list[Fog]]:
+        fogs = defaultdict(list)
+        for fog in self._fogs:
+            fogs[fog.parts.topic].append(fog)
+        return fogs
 
     def _topic_watch(self) -> TopicWatch:
-        folders = defaultdict(list)
-        for fog in self._fogs:
-            folders[fog.parts.topic].append(fog.parts.folder)
+        folders = {topic: [fog.parts.folder for fog in fogs] for topic, fogs in self._by_topic().items()}
         return TopicWatch(self._desk, folders, self.end)
 
-    def _watch(self, session: SparkSession, queries: Sequence[StreamingQuery]) -> None:
+    def _watch(self, session: SparkSession) -> None:
         try:
             session.streams.awaitAnyTermination()
         except Exception as error:

@@ -11,8 +11,8 @@ from fogline.kafka.identity import TopicIdentity
 from spark_jobs.fog.errors import FogError
 from spark_jobs.fog.paths import FogPaths
 
-# Of the whole folder: what lies where, and what Spark's checkpoint continues. A file without one is of the first.
-LAYOUT = 1
+# Of the whole folder: what lies where. A file without one is of the first, in which each fog had a query of its own.
+LAYOUT, LAYOUT_OF_OWN_QUERIES = 2, 1
 UNTOLD = TopicIdentity()
 
 
@@ -27,9 +27,11 @@ class FogFolder(FogPaths):
     Attributes
     ----------
     checkpoint
-        Spark's checkpoint.
+        Says which topic the fog reads; how far is in its state, under the checkpoint's id.
     checkpoint_id
         New with each new checkpoint, whose batches are numbered from zero again.
+    had_own_query
+        Whether Spark's checkpoint of a query of its own says how far the fog is; see `layout`.
     n_topics_before
         How many topics of that name the folder's readings come from, apart from this one.
 
@@ -45,6 +47,7 @@ class FogFolder(FogPaths):
         self._topic, self._identity = topic, self.checkpoint / "fogline.json"
         self._lock = self._claim(fog)
         self.checkpoint_id = self._identify({"federation": federation, "fog": fog, "topic": topic})
+        self.had_own_query = self._version(self._read()) == LAYOUT_OF_OWN_QUERIES
         self.follow(source)
         self.n_topics_before = self._number(source.topic)
 
@@ -68,6 +71,11 @@ class FogFolder(FogPaths):
         told = {f"{name}_id": value for name, value in asdict(source).items() if value}
         if not told.items() <= found.items():
             _replace(self._identity, {**found, **told})
+
+    def note_layout(self) -> None:
+        """Note that the folder is laid out as this Fogline does it."""
+        _replace(self._identity, {**self._read(), "version": LAYOUT})
+        self.had_own_query = False
 
     def close(self) -> None:
         """Leave the folder to the next process."""
@@ -116,15 +124,18 @@ class FogFolder(FogPaths):
     def _read(self) -> dict[str, Any]:
         try:
             found = json.loads(self._identity.read_text())
-            version = found.get("version", 1)
+            version = self._version(found)
         except (OSError, ValueError, AttributeError):
             raise FogError(f"{self._identity}: can't be read; move {self.path} away to read all anew") from None
-        if version != LAYOUT:
+        if version not in (LAYOUT, LAYOUT_OF_OWN_QUERIES):
             raise FogError(
                 f"{self._identity}: version {version}, and this Fogline knows version {LAYOUT}; "
                 f"run the Fogline that made it, or move {self.path} away to read all anew"
             )
         return dict(found)
+
+    def _version(self, identity: dict[str, Any]) -> Any:
+        return identity.get("version", LAYOUT_OF_OWN_QUERIES)
 
 
 def _replace(file: Path, content: object) -> None:

@@ -35,6 +35,9 @@ class _Date(NamedTuple):
         return _Date(self.key[rows], self.place[rows], self.content[rows])
 
 
+_NOTHING = _Date(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.uint64))
+
+
 class HeldReadings:
     """Sorts arriving readings by what is held.
 
@@ -72,7 +75,7 @@ class HeldReadings:
         return kinds
 
     def _take_date(self, day: int, arrived: _Date) -> npt.NDArray[np.int8]:
-        held = self._dates.pop(day, None) or _sorted(self._date_of(self._read_day(day)))
+        held = self._dates.pop(day, None) or self._stored(day)
         # Stable: of equal keys the one that arrived first comes first.
         order = np.argsort(arrived.key, kind="stable")
         keys = arrived.key[order]
@@ -88,6 +91,10 @@ class HeldReadings:
         fresh = ~known & ~other
         self._dates[day] = _merged(held, arrived.at(np.flatnonzero(fresh)))
         return kinds
+
+    def _stored(self, day: int) -> _Date:
+        stored = self._read_day(day)
+        return _sorted(self._date_of(stored)) if stored.num_rows else _NOTHING
 
     def _date_of(self, readings: pa.Table) -> _Date:
         sensors = readings["sensor_id"].combine_chunks()
@@ -113,6 +120,8 @@ def _merged(held: _Date, fresh: _Date) -> _Date:
     if not len(fresh.key):
         return held
     fresh = _sorted(fresh)
+    if not len(held.key):
+        return fresh
     at = np.searchsorted(held.key, fresh.key)
     return _Date(
         np.insert(held.key, at, fresh.key),

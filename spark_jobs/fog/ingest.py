@@ -1,17 +1,14 @@
-"""Ingest: a Structured Streaming query that turns records into stored readings and accounts for all others."""
+"""Ingest: turns a fog's records into stored readings and accounts for all others."""
 
 import datetime as dt
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from pyspark.sql import DataFrame
-from pyspark.sql.streaming.query import StreamingQuery
 
 from fogline.federation import Federation
 from fogline.kafka.publish import Publisher
@@ -20,8 +17,6 @@ from fogline.kafka.topics import SENSOR_DATA_REJECTED
 from spark_jobs.fog.arrivals import Arrived, arrive
 from spark_jobs.fog.folder import FogFolder
 from spark_jobs.fog.held import HeldReadings
-from spark_jobs.fog.losses import Losses
-from spark_jobs.fog.memory import give_back
 from spark_jobs.fog.metrics import FogMeter
 from spark_jobs.fog.places import with_stored_partitions
 from spark_jobs.fog.rules import Fault, Judged, ReadingJudge, Rejection, RejectionKind
@@ -30,10 +25,6 @@ from spark_jobs.fog.state import KEPT, LOST, RECEIVED, Batch, FogState
 from spark_jobs.fog.store import ReadingStore
 from spark_jobs.fog.unused import DUPLICATE, LATE, SCHEMA, Clockless, UnusedRecords
 from spark_jobs.fog.watermark import Watermark
-
-TRIGGER = "1 second"
-LARGE_BATCH = 5_000
-WriteBatch = Callable[[DataFrame, int], None]
 
 
 @dataclass(frozen=True)
@@ -63,35 +54,37 @@ class FogParts:
 
 
 class BatchWriter:
-    """What happens to a micro-batch.
+    """What happens to a fog's part of a micro-batch.
 
     1. Its records are counted and judged; the readings are compared with those that came before.
     2. New readings go to the store and the others to the account, under a name that a replay of the batch repeats.
     3. Rejected records go to the quarantine topic; if they can't, the batch fails and is replayed.
-    4. Counts and progress are noted; only now may a plan rely on the readings.
+    4. Counts, progress and position are noted as one; only now may a plan rely on the readings.
     5. Dates that can get no more readings are merged.
     """
 
-    def __init__(self, parts: FogParts, edge: Publisher, losses: Losses) -> None:
-        self._parts, self._edge, self._losses = parts, edge, losses
+    def __init__(self, parts: FogParts, edge: Publisher) -> None:
+        self.parts = self._parts = parts
+        self._edge = edge
         self._log = logging.getLogger(parts.name)
 
-    def __call__(self, batch: DataFrame, batch_id: int) -> None:
-        """Handle one micro-batch of `records_of`."""
-        n_records = self.write(batch.toArrow(), batch_id)
-        if n_records > LARGE_BATCH:
-            give_back()
+    def write(self, records: pa.Table, n_lost: int, position: Mapping[int, int]) -> None:
+        """Take the fog's part of a batch.
 
-    def write(self, records: pa.Table, batch_id: int) -> int:
-        """Handle the records of one micro-batch; return how many of them are the fog's."""
-        parts, batch = self._parts, Batch(self._parts.folder.checkpoint_id, batch_id)
-        places = [np.asarray(records[name], np.int64) for name in ("partition", "offset")]
-        n_lost = self._losses.count(batch_id, *places)
-        # Only the fog's own have a size.
-        if records["n_bytes"].null_count:
-            records = records.filter(pc.is_valid(records["n_bytes"]))
+        Parameters
+        ----------
+        records
+            Those of `source.selected` that are the fog's and that it has not taken yet, in order.
+        n_lost
+            How many had expired before they could be read.
+        position
+            The next offset by partition, after them.
+        """
+        parts, checkpoint = self._parts, self._parts.folder.checkpoint_id
         if not records.num_rows and not n_lost:
-            return 0
+            parts.state.advance(checkpoint, position)
+            return
+        batch = Batch(checkpoint, parts.state.last_batch(checkpoint) + 1)
         before, on_kafka = parts.state.watermarks(batch), records
         records = with_stored_partitions(on_kafka, parts.folder.n_topics_before)
         judged = parts.judge.judge(records, dt.datetime.now(dt.UTC))
@@ -105,11 +98,10 @@ class BatchWriter:
         self._quarantine(on_kafka, rejections)
         tally = Counter(map(str, unused["verdict"].to_pylist()))
         tally |= Counter({RECEIVED: records.num_rows, KEPT: int(arrived.new.sum()), LOST: n_lost})
-        parts.state.record_batch(batch, tally, arrived.watermarks)
+        parts.state.record_batch(batch, tally, arrived.watermarks, position)
         parts.meter.batch(tally)
         self._report(batch, tally, rejections)
         self._tidy()
-        return records.num_rows
 
     def _conflicts(self, judged: Judged, arrived: Arrived) -> list[Rejection]:
         at = np.flatnonzero(arrived.conflict)
@@ -198,14 +190,3 @@ def _table(records: pa.Table, found: Sequence[tuple[int, str, int, str]]) -> pa.
     times = [EPOCH + time_us * MICROSECOND for time_us in columns[2]]
     arrays = [columns[1], times, columns[3], *(column.to_pylist() for column in at.columns)]
     return pa.table([pa.array(a, f.type) for a, f in zip(arrays, SCHEMA, strict=True)], schema=SCHEMA)
-
-
-def start_query(records: DataFrame, fog: str, folder: FogFolder, write: WriteBatch) -> StreamingQuery:
-    """Start a fog's ingest query."""
-    return (
-        records.writeStream.queryName(fog)
-        .foreachBatch(write)
-        .option("checkpointLocation", str(folder.checkpoint))
-        .trigger(processingTime=TRIGGER)
-        .start()
-    )

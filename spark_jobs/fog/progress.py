@@ -1,7 +1,8 @@
 """How far the stream is behind its topic, as Spark tells it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from pyspark.sql.streaming.listener import (
     QueryIdleEvent,
@@ -14,26 +15,33 @@ from pyspark.sql.streaming.listener import (
 from spark_jobs.fog.metrics import FogMeter
 
 
+class Follower(NamedTuple):
+    """A fog of a query: its meter, and what tells its position."""
+
+    meter: FogMeter
+    position: Callable[[], Mapping[int, int]]
+
+
 class ProgressListener(StreamingQueryListener):
     """Notes how far each fog is behind.
 
     Parameters
     ----------
-    meters
-        By the fog's name, which is the query's.
+    followers
+        By the topic, whose name is the query's.
     """
 
-    def __init__(self, meters: Mapping[str, FogMeter]) -> None:
-        self._meters = meters
+    def __init__(self, followers: Mapping[str, Sequence[Follower]]) -> None:
+        self._followers = followers
 
     def onQueryStarted(self, event: QueryStartedEvent) -> None:  # noqa: N802
         """Nothing to report."""
 
     def onQueryProgress(self, event: QueryProgressEvent) -> None:  # noqa: N802
-        """Compare the offsets of a batch with the newest ones."""
-        meter = self._meters.get(event.progress.name or "")
-        if meter is not None:
-            meter.lag(sum(n_offsets(source.endOffset, source.latestOffset) for source in event.progress.sources))
+        """Compare the fogs' offsets after a batch with the newest ones."""
+        topic = event.progress.name or ""
+        for meter, position in self._followers.get(topic, ()):
+            meter.lag(sum(n_behind(topic, position(), source.latestOffset) for source in event.progress.sources))
 
     def onQueryIdle(self, event: QueryIdleEvent) -> None:  # noqa: N802
         """Nothing to report."""
@@ -42,16 +50,12 @@ class ProgressListener(StreamingQueryListener):
         """Nothing to report; the main thread waits for the end."""
 
 
-def n_offsets(start: str | None, end: str | None) -> int:
-    """Return how many offsets lie between two of Spark's offset texts, over all partitions.
+def n_behind(topic: str, position: Mapping[int, int], newest: str | None) -> int:
+    """Return how many offsets lie between a position and what Spark says is the newest one, over all partitions.
 
-    Partitions without a start are left out: where they begin is the broker's choice.
+    Partitions without a position are left out: where they begin is the broker's choice.
     """
-    starts, ends = _offsets(start), _offsets(end)
-    return sum(offset - starts[place] for place, offset in ends.items() if place in starts)
-
-
-def _offsets(text: str | None) -> dict[tuple[str, str], int]:
-    # Spark says "None" or "null" for a query's first batch.
-    topics = json.loads(text) if text and text.startswith("{") else {}
-    return {(topic, partition): offset for topic, ps in topics.items() for partition, offset in ps.items()}
+    # Spark says "None" or "null" where it does not know.
+    topics = json.loads(newest) if newest and newest.startswith("{") else {}
+    ends = {int(partition): int(offset) for partition, offset in topics.get(topic, {}).items()}
+    return sum(max(0, end - position[partition]) for partition, end in ends.items() if partition in position)

@@ -24,6 +24,10 @@ CREATE TABLE IF NOT EXISTS watermarks (
     newest_before_us INTEGER, jump_before_us INTEGER, newest_us INTEGER, jump_us INTEGER,
     PRIMARY KEY (checkpoint, sensor_id)
 );
+CREATE TABLE IF NOT EXISTS positions (
+    checkpoint TEXT NOT NULL, partition INTEGER NOT NULL, next_offset INTEGER NOT NULL,
+    PRIMARY KEY (checkpoint, partition)
+);
 """
 # A replayed batch replaces its own counts; a new one adds those of its predecessor to the total.
 _COUNT = """
@@ -37,6 +41,10 @@ ON CONFLICT (checkpoint, sensor_id) DO UPDATE SET
     newest_before_us = iif(excluded.batch > batch, newest_us, newest_before_us),
     jump_before_us = iif(excluded.batch > batch, jump_us, jump_before_us),
     batch = excluded.batch, newest_us = excluded.newest_us, jump_us = excluded.jump_us
+"""
+_ADVANCE = """
+INSERT INTO positions VALUES (?, ?, ?)
+ON CONFLICT (checkpoint, partition) DO UPDATE SET next_offset = max(next_offset, excluded.next_offset)
 """
 _PROGRESS = """
 INSERT INTO progress VALUES (?, ?, 0)
@@ -55,7 +63,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Batch:
-    """An ingested batch, named the same when it is replayed."""
+    """A fog's batch: of a checkpoint, and numbered from zero there."""
 
     checkpoint: str
     number: int
@@ -88,7 +96,36 @@ class FogState:
             ).fetchall()
         return {row[0]: Watermark(*(row[4:6] if row[1] else row[2:4])) for row in rows}
 
-    def record_batch(self, batch: Batch, tally: Mapping[str, int], watermarks: Mapping[str, Watermark]) -> None:
+    def position(self, checkpoint: str) -> dict[int, int]:
+        """Return the next offset by partition; of a checkpoint that has recorded nothing, nothing."""
+        with self.changed:
+            rows = self._connection.execute(
+                "SELECT partition, next_offset FROM positions WHERE checkpoint = ?", (checkpoint,)
+            ).fetchall()
+        return dict(rows)
+
+    def last_batch(self, checkpoint: str) -> int:
+        """Return the number of the last batch that was recorded, -1 where none was."""
+        with self.changed:
+            row = self._connection.execute(
+                "SELECT max(batch) FROM tally WHERE checkpoint = ?", (checkpoint,)
+            ).fetchone()
+        return -1 if row[0] is None else int(row[0])
+
+    def advance(self, checkpoint: str, position: Mapping[int, int]) -> None:
+        """Note how far a topic was read, where nothing of it was for this fog."""
+        with self.changed:
+            self._connection.execute("BEGIN")
+            self._advance(checkpoint, position)
+            self._connection.execute("COMMIT")
+
+    def record_batch(
+        self,
+        batch: Batch,
+        tally: Mapping[str, int],
+        watermarks: Mapping[str, Watermark],
+        position: Mapping[int, int],
+    ) -> None:
         """Note a batch whose readings are in the store, and wake whoever waits for them.
 
         Parameters
@@ -97,6 +134,8 @@ class FogState:
             How many of its records became what, by name.
         watermarks
             Those after it, of the sensors that it has readings of.
+        position
+            Where it ends by partition. Noted with its counts, so that no record counts twice.
         """
         with self.changed:
             self._connection.execute("BEGIN")
@@ -109,9 +148,13 @@ class FogState:
             marks = [{**named, "sensor": sensor, **mark._asdict()} for sensor, mark in watermarks.items()]
             self._connection.executemany(_FOLLOW, marks)
             self._connection.executemany(_PROGRESS, list(newest_of(watermarks).items()))
+            self._advance(batch.checkpoint, position)
             self._connection.execute("COMMIT")
             self._progress = self._read_progress()
             self.changed.notify_all()
+
+    def _advance(self, checkpoint: str, position: Mapping[int, int]) -> None:
+        self._connection.executemany(_ADVANCE, [(checkpoint, *one) for one in position.items()])
 
     def _count(self, batch: Batch, tally: Mapping[str, int]) -> None:
         named = {"checkpoint": batch.checkpoint, "batch": batch.number}

@@ -15,6 +15,10 @@ Times = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 
+# Taken at once where no clock jumps; ever more while none does.
+N_AT_LEAST = 64
+
+
 class Watermark(NamedTuple):
     """A sensor's watermark and a jump that is not confirmed yet, in microseconds since 1970."""
 
@@ -39,17 +43,28 @@ def follow(watermark: Watermark, times_us: Times, exempt: Mask, lateness_us: int
     """
     late = np.zeros(len(times_us), bool)
     moving = np.flatnonzero(~exempt)
-    times = times_us[moving]
-    if not times.size:
-        return watermark, late
-    if watermark.newest_us is not None and watermark.jump_us is None:
-        before = np.maximum.accumulate(np.concatenate([[watermark.newest_us], times]))
-        if (np.diff(before) <= lateness_us).all():
-            late[moving] = times < before[:-1] - lateness_us
-            return Watermark(int(before[-1])), late
-    for place, time_us in zip(moving.tolist(), times.tolist(), strict=True):
-        watermark, late[place] = _next(watermark, time_us, lateness_us)
+    times, at, n_at_once = times_us[moving], 0, N_AT_LEAST
+    while at < len(times):
+        watermark, late_ones = _calm(watermark, times[at : at + n_at_once], lateness_us)
+        late[moving[at : at + len(late_ones)]] = late_ones
+        at += len(late_ones)
+        # Where clocks jump, not all that follows is looked at again for each jump.
+        n_at_once = 4 * n_at_once if len(late_ones) == n_at_once else N_AT_LEAST
+        if n_at_once == N_AT_LEAST and at < len(times):
+            watermark, late[moving[at]] = _next(watermark, int(times[at]), lateness_us)
+            at += 1
     return watermark, late
+
+
+def _calm(watermark: Watermark, times: Times, lateness_us: int) -> tuple[Watermark, Mask]:
+    """Take readings up to the first one that is ahead by more than the lateness; none while a jump is not confirmed."""
+    if watermark.newest_us is None or watermark.jump_us is not None:
+        return watermark, np.zeros(0, bool)
+    before = np.maximum.accumulate(np.concatenate([[watermark.newest_us], times]))
+    ahead = np.flatnonzero(np.diff(before) > lateness_us)
+    n = int(ahead[0]) if ahead.size else len(times)
+    late: Mask = times[:n] < before[:n] - lateness_us
+    return Watermark(int(before[n])), late
 
 
 def _next(watermark: Watermark, time_us: int, lateness_us: int) -> tuple[Watermark, bool]:

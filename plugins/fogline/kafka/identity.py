@@ -53,8 +53,32 @@ class TopicDesk:
 
     def starts(self, topic: str, partitions: Iterable[int]) -> Mapping[int, int]:
         """Return the offsets of the first records that partitions still hold; one that can't be told is left out."""
-        earliest = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
-        wanted = {TopicPartition(topic, partition): earliest for partition in partitions}
+        return self._offsets(topic, partitions, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+
+    def ends(self, topic: str, partitions: Iterable[int]) -> Mapping[int, int]:
+        """Return the offsets behind the last records of partitions; one that can't be told is left out."""
+        return self._offsets(topic, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+
+    def partitions(self, topic: str) -> list[int]:
+        """Return a topic's partitions.
+
+        Raises
+        ------
+        KafkaLayerError
+            The broker does not answer, or there is no such topic.
+        KafkaAccessError
+            This client may not see it.
+        """
+        try:
+            described = self._admin.list_topics(topic, timeout=METADATA_TIMEOUT_S).topics[topic]
+        except KafkaException as error:
+            raise self._watch.fault(f"topic {topic}", error.args[0]) from error
+        if described.error is not None:
+            raise self._watch.fault(f"topic {topic}", described.error)
+        return sorted(described.partitions)
+
+    def _offsets(self, topic: str, partitions: Iterable[int], which: OffsetSpec) -> Mapping[int, int]:
+        wanted = {TopicPartition(topic, partition): which for partition in partitions}
         asked: Mapping[TopicPartition, Future[Any]] = self._admin.list_offsets(
             wanted, request_timeout=METADATA_TIMEOUT_S
         )

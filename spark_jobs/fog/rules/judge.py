@@ -13,6 +13,7 @@ from fogline.federation.reading_rules import FieldRule, ReadingRules
 from spark_jobs.fog.rules.faults import Fault, Rejection, RejectionKind, shown
 from spark_jobs.fog.rules.moment import MomentRule, Times
 from spark_jobs.fog.rules.number import ABSENT, Floats, NumberRule
+from spark_jobs.fog.rules.quick import Quick, QuickReader
 from spark_jobs.fog.rules.record import RecordParser, Values
 
 STORED_TIME = pa.timestamp("us", "UTC")
@@ -76,6 +77,7 @@ class ReadingJudge:
         self._numbers = [NumberRule(name, rule) for name, rule in fields.items()]
         self._names = [(name, *rule.names) for name, rule in fields.items()]
         keys = [rules.sensor_key, rules.time.key, *(key for names in self._names for key in names)]
+        self._quick = QuickReader(fields, rules, self._moment, list(self._sensors))
         self._parser = RecordParser(keys, rules.encoding, rules.max_bytes)
 
     def judge(self, records: pa.Table, now: dt.datetime) -> Judged:
@@ -90,15 +92,22 @@ class ReadingJudge:
             The fog's clock.
         """
         latest_us = self._moment.latest_us(now)
-        starts = range(0, records.num_rows, CHUNK)
-        parts = [self._judge_chunk(records.slice(start, CHUNK).combine_chunks(), start, latest_us) for start in starts]
-        readings = pa.concat_tables([self._schema.empty_table(), *(part.readings for part in parts)])
-        rows = np.concatenate([np.zeros(0, np.int64), *(part.rows for part in parts)])
-        rejections = [rejection for part in parts for rejection in part.rejections]
-        times_us = {row: time_us for part in parts for row, time_us in part.times_us.items()}
-        return Judged(readings, rows, rejections, times_us)
+        parts = []
+        for start in range(0, records.num_rows, CHUNK):
+            chunk = records.slice(start, CHUNK).combine_chunks()
+            quick = self._quick.read(chunk, latest_us)
+            parts.append(_placed(self._of_quick(chunk, quick), quick.rows + start))
+            rest = np.setdiff1d(np.arange(chunk.num_rows), quick.rows, assume_unique=True)
+            if rest.size:
+                parts.append(_placed(self._by_rule(chunk.take(rest), latest_us), rest + start))
+        return _joined(self._schema, parts)
 
-    def _judge_chunk(self, records: pa.Table, start: int, latest_us: int) -> Judged:
+    def _of_quick(self, records: pa.Table, quick: Quick) -> Judged:
+        sensors = records.column("key").take(quick.rows).cast(pa.string())
+        readings = self._table(records, sensors, quick.rows, quick.times_us, quick.values)
+        return Judged(readings, np.arange(len(quick.rows)), [], {})
+
+    def _by_rule(self, records: pa.Table, latest_us: int) -> Judged:
         keys: list[Any] = records.column("key").to_pylist()
         sensors = [self._sensors.get(key) for key in keys]
         rows, parsed, faults = self._parse(records, sensors)
@@ -120,9 +129,9 @@ class ReadingJudge:
             self._table(
                 records, [sensors[row] for row in at.tolist()], at, times_us[sound], [one[sound] for one in values]
             ),
-            at + start,
-            [Rejection(row + start, faults[row]) for row in sorted(faults)],
-            {row + start: time for row, time in known.items()},
+            at,
+            [Rejection(row, faults[row]) for row in sorted(faults)],
+            known,
         )
 
     def _parse(
@@ -185,15 +194,34 @@ class ReadingJudge:
     def _table(
         self,
         records: pa.Table,
-        sensors: Sequence[str | None],
+        sensors: "Sequence[str | None] | pa.ChunkedArray[Any]",
         rows: npt.NDArray[np.int64],
         times_us: Times,
         values: Sequence[Floats],
     ) -> pa.Table:
         where = [records.column(name).take(rows) for name in ("partition", "offset")]
         numbers = [pa.array(column, pa.float64(), from_pandas=True) for column in values]
-        columns = [pa.array(sensors, pa.string()), pa.array(times_us).cast(STORED_TIME), *numbers, *where]
+        names = sensors if isinstance(sensors, pa.ChunkedArray) else pa.array(sensors, pa.string())
+        columns = [names, pa.array(times_us).cast(STORED_TIME), *numbers, *where]
         return pa.table(dict(zip(self._schema.names, columns, strict=True))).cast(self._schema)
+
+
+def _placed(judged: Judged, rows: npt.NDArray[np.int64]) -> Judged:
+    """Return what was judged of some rows of a batch, by their places there."""
+    rejections = [Rejection(int(rows[row]), fault) for row, fault in judged.rejections]
+    times_us = {int(rows[row]): time_us for row, time_us in judged.times_us.items()}
+    return Judged(judged.readings, rows[judged.rows], rejections, times_us)
+
+
+def _joined(schema: pa.Schema, parts: Sequence[Judged]) -> Judged:
+    """Return the parts of a batch as one, in its order."""
+    readings = pa.concat_tables([schema.empty_table(), *(part.readings for part in parts)])
+    rows = np.concatenate([np.zeros(0, np.int64), *(part.rows for part in parts)])
+    if (np.diff(rows) < 0).any():
+        order = np.argsort(rows)
+        readings, rows = readings.take(order), rows[order]
+    rejections = sorted((one for part in parts for one in part.rejections), key=lambda one: one.row)
+    return Judged(readings, rows, rejections, {row: time for part in parts for row, time in part.times_us.items()})
 
 
 def _merged(names: Sequence[str], columns: Sequence[Column]) -> tuple[Column, dict[int, Fault]]:

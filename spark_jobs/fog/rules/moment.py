@@ -19,7 +19,13 @@ Times = npt.NDArray[np.int64]
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 MICROSECOND = dt.timedelta(microseconds=1)
 # Below a microsecond there is nothing to keep: sensors that fast are not meant.
-ISO = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
+ISO_WITH_OFFSET = (
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})"
+)
+ISO = f"{ISO_WITH_OFFSET}?"
+# What stands where between the digits of the most common one.
+N_IN_SECONDS = 25
+IN_SECONDS = {4: b"-", 7: b"-", 10: b"T ", 13: b":", 16: b":", 19: b"+-", 22: b":"}
 # No unit makes a time of this.
 BEYOND = 1e30
 _US_PER_UNIT = {"s": 1_000_000, "ms": 1_000, "us": 1}
@@ -68,13 +74,23 @@ class MomentRule:
             return np.zeros(n, np.int64), everywhere
         try:
             texts = pa.array(raws, pa.string())
-            # Arrow reads this form where each has its offset; what it does not read is looked at one by one.
-            if not pc.all(pc.match_substring_regex(texts, f"^{ISO}$")).as_py():
-                return np.zeros(n, np.int64), everywhere
-            times = np.array(texts.cast(pa.timestamp("us", "UTC")).cast(pa.int64()))
-        except (pa.ArrowException, UnicodeEncodeError):
+        except UnicodeEncodeError:
             return np.zeros(n, np.int64), everywhere
-        return times, np.flatnonzero((times < self._earliest_us) | (times > latest_us))
+        times, plain = self.plain(texts, latest_us)
+        return times, np.flatnonzero(~plain)
+
+    def plain(self, texts: pa.StringArray, latest_us: int) -> tuple[Times, npt.NDArray[np.bool_]]:
+        """Return the times of texts in ISO 8601, and which of them are plainly right, both of shape ``(n,)``."""
+        times, nowhere = np.zeros(len(texts), np.int64), np.zeros(len(texts), bool)
+        formed = _is_formed(texts)
+        at = np.flatnonzero(formed)
+        try:
+            # What Arrow does not read is looked at one by one.
+            chosen = texts if at.size == len(texts) else texts.filter(pa.array(formed))
+            times[at] = np.array(chosen.cast(pa.timestamp("us", "UTC")).cast(pa.int64()))
+        except pa.ArrowException:
+            return times, nowhere
+        return times, formed & (times >= self._earliest_us) & (times <= latest_us)
 
     def value(self, raw: Any, latest_us: int) -> int | Fault:
         """Return a time in microseconds since 1970, or what is wrong."""
@@ -142,3 +158,27 @@ class MomentRule:
         return Fault(
             kind, key, f"{key}: {what} {why}" if kind is not RejectionKind.MISSING else f"{key}: {what}; {why}"
         )
+
+
+def _is_formed(texts: pa.StringArray) -> npt.NDArray[np.bool_]:
+    """Tell which texts have the form of `ISO_WITH_OFFSET`, which Arrow reads; nulls have not."""
+    if not texts.null_count and _all_in_seconds(texts):
+        return np.ones(len(texts), bool)
+    formed: npt.NDArray[np.bool_] = (
+        pc.match_substring_regex(texts, f"^{ISO_WITH_OFFSET}$").fill_null(False).to_numpy(zero_copy_only=False)
+    )
+    return formed
+
+
+def _all_in_seconds(texts: pa.StringArray) -> bool:
+    """Tell whether all are written as 2026-01-31T12:00:00+01:00, by the signs between digits: Arrow reads the rest."""
+    bounds: Any
+    content: Any
+    _, bounds, content = texts.buffers()
+    if bounds is None or content is None:
+        return False
+    at = np.frombuffer(bounds, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    if not len(texts) or not (np.diff(at) == N_IN_SECONDS).all():
+        return False
+    signs = np.frombuffer(content, np.uint8)[at[0] : at[-1]].reshape(len(texts), N_IN_SECONDS)
+    return all(np.isin(signs[:, place], list(wanted)).all() for place, wanted in IN_SECONDS.items())

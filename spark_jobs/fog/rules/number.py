@@ -65,17 +65,26 @@ class NumberRule:
             numbers = np.array(raws if present.all() else [raw for raw in raws if type(raw) not in _NONE], np.float64)
         except OverflowError:
             return np.arange(len(raws))
-        right = (numbers >= self._rule.min) & (numbers <= self._rule.max)
-        if self._missing_numbers.size:
-            right &= ~np.isin(numbers, self._missing_numbers)
-        if self._rule.type == "integer":
-            right &= numbers == np.floor(numbers)
-        elif self._rule.type == "boolean":
+        right = self._in_range(numbers)
+        if self._rule.type == "boolean":
             right[:] = False
         places = np.flatnonzero(present)
         values[places[right]] = numbers[right]
         present[places] = right
         return np.flatnonzero(~present) if self._rule.required else places[~right]
+
+    def plainly_right(self, numbers: Floats) -> npt.NDArray[np.bool_]:
+        """Tell which values of a column are plainly right; NaN is an absent one, and booleans came as such."""
+        right = self._in_range(numbers)
+        return right if self._rule.required else right | np.isnan(numbers)
+
+    def _in_range(self, numbers: Floats) -> npt.NDArray[np.bool_]:
+        right: npt.NDArray[np.bool_] = (numbers >= self._rule.min) & (numbers <= self._rule.max)
+        if self._missing_numbers.size:
+            right &= ~np.isin(numbers, self._missing_numbers)
+        if self._rule.type == "integer":
+            right &= numbers == np.floor(numbers)
+        return right
 
     def value(self, raw: Any) -> float | Fault:
         """Return a number, NaN for none, or what is wrong.

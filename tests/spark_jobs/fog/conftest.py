@@ -14,6 +14,7 @@ from fogline.kafka.topics import ensure_topics
 from fogline.stack.stack import Stack
 from tests.spark_jobs.fog import made
 from tests.spark_jobs.fog.process import Farm, FogProcess
+from tests.support.crashes import KILLPOINTS, Armory
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -48,17 +49,18 @@ def spark_environment(session_stack: Stack) -> dict[str, str]:
 def start_fog(
     session_stack: Stack, spark_environment: dict[str, str], tmp_path: Path
 ) -> Iterator[Callable[..., FogProcess]]:
-    """Start fog-a of a farm with its data in the test's folder; what still runs in the end is killed."""
+    """Start fogs of a farm with their data in the test's folder; what still runs in the end is killed."""
     started: list[FogProcess] = []
 
-    def start(farm: Farm, **variables: str) -> FogProcess:
+    def start(farm: Farm, *fogs: str, **variables: str) -> FogProcess:
         environment = {
             **spark_environment,
             **variables,
             "FOGLINE_KAFKA_BOOTSTRAP_SERVERS": farm.bootstrap_servers,
             "FOGLINE_FOG_DATA": str(tmp_path / "data"),
         }
-        main = [str(REPOSITORY / "spark_jobs" / "fog_node.py"), "--federation", farm.own.federation, "--fog", "fog-a"]
+        chosen = [part for fog in fogs or ("fog-a",) for part in ("--fog", fog)]
+        main = [str(REPOSITORY / "spark_jobs" / "fog_node.py"), "--federation", farm.own.federation, *chosen]
         command = session_stack.parts.spark.submit("--master", "local[1]", *main, "--federations", str(tmp_path))
         started.append(FogProcess(command, environment, tmp_path / f"fog-{len(started)}.log"))
         return started[-1]
@@ -66,3 +68,22 @@ def start_fog(
     yield start
     for process in started:
         process.kill()
+
+
+@pytest.fixture
+def run_until_killed(
+    armory: Armory, spark_environment: dict[str, str], start_fog: Callable[..., FogProcess]
+) -> Iterator[Callable[..., FogProcess]]:
+    """Start fogs whose process kills itself at a kill point, and wait for that."""
+    path = os.pathsep.join([str(KILLPOINTS), spark_environment["PYTHONPATH"]])
+
+    def run(farm: Farm, point: str, *fogs: str) -> FogProcess:
+        armory.arm(point, "kill")
+        process = start_fog(farm, *fogs, FOGLINE_KILLPOINTS=str(armory.folder), PYTHONPATH=path)
+        # Java ends by itself once Python is gone.
+        assert process.wait() != 0
+        assert armory.taken(point), process.said()[-3000:]
+        return process
+
+    yield run
+    armory.clear()

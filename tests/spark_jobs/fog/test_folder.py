@@ -85,16 +85,25 @@ def test_what_a_broker_does_not_tell_is_not_compared_and_noted_once_it_does(tmp_
         open_and_close(tmp_path, TopicIdentity("A", "b"))
 
 
-def test_a_folder_without_a_version_goes_on_and_one_of_another_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [{}, {"version": 1}])
+def test_a_folder_of_the_first_layout_goes_on_and_one_of_another_is_refused(
+    tmp_path: Path, version: dict[str, int]
+) -> None:
     before = open_and_close(tmp_path, TopicIdentity())
     identity = tmp_path / "farm" / "fog-a" / "checkpoint" / "fogline.json"
     found = json.loads(identity.read_text())
-    assert found.pop("version") == 1
-    identity.write_text(json.dumps(found))
-    assert open_and_close(tmp_path, TopicIdentity("A", "a")) == before
-    identity.write_text(json.dumps({**found, "version": 2}))
+    assert found.pop("version") == 2
+    identity.write_text(json.dumps({**found, **version}))
+    folder = FogFolder(tmp_path, "farm", "fog-a", "sensor-data", TopicIdentity("A", "a"))
+    assert (folder.checkpoint_id, folder.had_own_query) == (before, True)
+    folder.note_layout()
+    folder.close()
+    again = FogFolder(tmp_path, "farm", "fog-a", "sensor-data", TopicIdentity("A", "a"))
+    assert (again.checkpoint_id, again.had_own_query) == (before, False)
+    again.close()
+    identity.write_text(json.dumps({**found, "version": 3}))
     with pytest.raises(
-        FogError, match=r"version 2, and this Fogline knows version 1; run the Fogline that made it, or"
+        FogError, match=r"version 3, and this Fogline knows version 2; run the Fogline that made it, or"
     ):
         open_and_close(tmp_path, TopicIdentity())
 

@@ -180,7 +180,7 @@ def test_a_topic_is_read_whole_or_the_fog_says_what_is_missing(
     data.identity.write_text(json.dumps({**identity, "federation": "mill"}))
     assert f"belongs to federation mill, not {farm.own.federation}; give FOGLINE_FOG_DATA another" in refused(farm)
     data.identity.write_text(json.dumps({**identity, "version": 9}))
-    assert "version 9, and this Fogline knows version 1; run the Fogline that made it, or move" in refused(farm)
+    assert "version 9, and this Fogline knows version 2; run the Fogline that made it, or move" in refused(farm)
 
     # The remedy: all of the new topic is read, and what was there before is recognised.
     data.identity.parent.rename(tmp_path / "away")

@@ -25,7 +25,7 @@ def us(day: float) -> int:
 
 def record(state: FogState, number: int, newest: float | None = None, checkpoint: str = "c", **tally: int) -> None:
     marks = {} if newest is None else {"s1": Watermark(us(newest))}
-    state.record_batch(Batch(checkpoint, number), tally, marks)
+    state.record_batch(Batch(checkpoint, number), tally, marks, {0: 10 * number + 10})
 
 
 def test_a_replayed_batch_replaces_its_counts(state: FogState) -> None:
@@ -56,6 +56,18 @@ def test_offsets_without_a_record_are_counted_once_a_batch(state: FogState) -> N
     for _ in range(2):
         record(state, 0, kept=1, lost=7)
     assert state.totals() == {"kept": 1, "lost": 7}
+
+
+def test_a_position_is_noted_with_its_batch_and_never_goes_back(state: FogState, tmp_path: Path) -> None:
+    assert state.position("c") == {}
+    record(state, 3, kept=1)
+    state.advance("c", {0: 20, 1: 5})
+    state.advance("d", {0: 1})
+    again = FogState(tmp_path / "state.sqlite")
+    assert again.position("c") == {0: 40, 1: 5}
+    assert again.position("d") == {0: 1}
+    assert (again.last_batch("c"), again.last_batch("d")) == (3, -1)
+    again.close()
 
 
 def test_progress_never_goes_back(state: FogState) -> None:

@@ -89,8 +89,18 @@ def test_a_new_process_merges_what_the_last_one_left_and_removes_its_half_writte
     (tmp_path / "readings" / "date=2024-01-01" / ".half.part").write_bytes(b"PAR1")
     again = made.store(own, tmp_path)
     assert again.tidy(at(5)) == [at(0).date()]
-    again.recover()
+    again.recover("c", last=1)
     assert files(tmp_path) == ["date=2024-01-01/merged.parquet"]
+
+
+def test_a_batch_that_was_not_recorded_is_taken_away_on_all_its_dates(
+    own: Federation, store: ReadingStore, tmp_path: Path
+) -> None:
+    store.write("c-9", readings(own, "s1", [0.1], [1]))
+    store.write("c-10", readings(own, "s1", [0.2, 1.2], [2, 2]))
+    store.write("d-10", readings(own, "s1", [1.3], [3]))
+    made.store(own, tmp_path).recover("c", last=9)
+    assert files(tmp_path) == ["date=2024-01-01/c-9.parquet", "date=2024-01-02/d-10.parquet"]
 
 
 def test_a_field_declared_later_is_missing_in_older_readings(

@@ -57,3 +57,16 @@ def test_batches_don_t_matter(times: list[int], cut: int) -> None:
     first, late = take(*times[:cut])
     second, more = take(*times[cut:], mark=first)
     assert (second, late + more) == whole
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 500), st.integers(1, 200)), max_size=8),
+    st.sampled_from([0, 1, 7]),
+)
+def test_taken_many_at_once_it_is_as_one_by_one(stretches: list[tuple[int, int]], step: int) -> None:
+    times = [first + step * number % 23 for first, n in stretches for number in range(n)]
+    one_by_one, late = Watermark(), []
+    for time in times:
+        one_by_one, found = take(time, mark=one_by_one)
+        late += found
+    assert take(*times) == (one_by_one, late)

@@ -39,6 +39,13 @@ POINTS = {
     "fog, blocks sent": "spark_jobs.fog.node:Record",
     "fog, answer sent": "spark_jobs.fog.state:FogState.mark_answered",
 }
+# Not part of a round: of a fog's ingest.
+INGEST_POINTS = {
+    "ingest, recorded": "spark_jobs.fog.metrics:FogMeter.batch",
+    "ingest, not recorded": "spark_jobs.fog.state:FogState.record_batch",
+    "migration, position noted": "spark_jobs.fog.folder:FogFolder.note_layout",
+    "migration, layout noted": "spark_jobs.fog.layout:remove_sparks_files",
+}
 HOLD_DEADLINE_S = 300.0
 
 
@@ -75,7 +82,7 @@ class Guards(importlib.abc.MetaPathFinder):
 
     def __init__(self):
         self.by_module = {}
-        for point, place in POINTS.items():
+        for point, place in (POINTS | INGEST_POINTS).items():
             module, path = place.split(":")
             self.by_module.setdefault(module, []).append((path, point))
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from spark_jobs.fog.rules import Fault, Judged, ReadingJudge
+from spark_jobs.fog.rules import Fault, Judged, ReadingJudge, quick
 from spark_jobs.fog.rules.moment import MomentRule
 from spark_jobs.fog.rules.number import ABSENT, NumberRule
 from spark_jobs.fog.rules.record import RecordParser
@@ -71,6 +71,7 @@ def _damaged(draw: st.DrawFn) -> bytes:
 
 
 VALUES = st.none() | st.binary(max_size=60) | OBJECTS | NEARLY_SOUND | _damaged()
+SOUND_JSON = json.dumps(SOUND).encode()
 SAME_NUMBER_TWICE = b'{"sensor_id":"s1","event_time":1767261600000,"wind":1,"power":2,"power":3}'
 
 
@@ -102,6 +103,49 @@ def test_each_record_is_a_true_reading_or_has_a_reason(
     require_true(own.judge(records(values, keys[: len(values)]), NOW), len(values), own)
 
 
+# One that looks as if it were two, two that look as if they were one, and what only the whole of a record shows.
+SLY = [
+    b'{"sensor_id":"s1","event_time":"2026-01-01T10:00:00Z","wind":1}{"power":2}',
+    b'{"sensor_id":"s1"} {"event_time":"2026-01-01T10:00:00Z","wind":1,"power":2}',
+    b'{"sensor_id":"s1","event_time":"2026-01-01T10:00:00Z","wind":1,"power":2,"wind":3}',
+    b'{"sensor_id":"s1","event_time":"2026-01-01T10:00:00Z","Wind":1,"power":2}',
+    b'{"sensor_id":"s1","event_time":"2026-01-01T10:00:00Z","wind":1,"power":2,"note":"calm"}',
+    b'{"sensor_id":"s1","event_time":"2026-01-01T10:00:00Z","wind":null,"power":2,"note":7}',
+    b'{"sensor_id":"s1","event_time":"2026-01-01T10:00:00Z","wind":[1],"power":2}',
+    b'{"sensor_id":"s1","event_time":"2026-01-01T10:00:00Z",\n"wind":1,"power":2}',
+    b'{"sensor_id":"s1","event_time":"2026-01-01T10:00Z","power":2}',
+    b'{"sensor_id":"s1","event_time":"2026-01-01T10:00:00.1+01","power":2}',
+    b'{"sensor_id":"s1","event_time":"2026-01-01T10:00:00","power":2}',
+    b"{}",
+    b"",
+]
+
+
+@pytest.mark.parametrize("lenient", [False, True], ids=["plain", "lenient"])
+@settings(max_examples=300, deadline=None)
+@given(
+    values=st.lists(VALUES | NEARLY_SOUND | st.sampled_from(SLY), max_size=8),
+    keys=st.lists(st.just(b"s1") | st.none() | st.binary(max_size=4), min_size=8, max_size=8),
+)
+@example(values=[*SLY, SOUND_JSON], keys=[b"s1"] * (len(SLY) + 1))
+@example(values=[SOUND_JSON, None, SOUND_JSON[:-1], b"}", SOUND_JSON], keys=[b"s1"] * 5)
+@example(values=[SOUND_JSON, b"{}", SOUND_JSON + SOUND_JSON, SOUND_JSON], keys=[b"s1"] * 4)
+def test_whole_columns_agree_with_the_rules_one_by_one(
+    lenient: bool, values: list[bytes | None], keys: list[bytes | None]
+) -> None:
+    batch = records(values, keys[: len(values)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quick, "N_AT_LEAST", len(values) + 1)
+        wanted = judge_of(lenient).judge(batch, NOW)
+        patch.setattr(quick, "N_AT_LEAST", 1)
+        for n_per_part in (1, 3):
+            patch.setattr(quick, "N_PER_PART", n_per_part)
+            found = judge_of(lenient).judge(batch, NOW)
+            assert found.readings.equals(wanted.readings)
+            assert found.rows.tolist() == wanted.rows.tolist()
+            assert (found.rejections, found.times_us) == (wanted.rejections, wanted.times_us)
+
+
 @settings(max_examples=400, deadline=None)
 @given(value=VALUES)
 @example(value=SAME_NUMBER_TWICE)
@@ -113,8 +157,8 @@ def test_each_record_is_a_true_reading_or_has_a_reason(
 def test_the_quick_parser_agrees_with_the_rule(value: bytes | None) -> None:
     parser = RecordParser(["sensor_id", "event_time", "wind", "power"], "utf-8", 1_000_000)
     n_bytes = len(value or b"")
-    (quick,) = parser.rows([value], [n_bytes])
-    assert same(quick, parser.values(value, n_bytes))
+    (found,) = parser.rows([value], [n_bytes])
+    assert same(found, parser.values(value, n_bytes))
 
 
 @settings(max_examples=300, deadline=None)

@@ -38,7 +38,7 @@ def through_spark(spark: "SparkSession", own: Federation, sent: list[Sent]) -> p
         (None if key is None else bytearray(key), None if value is None else bytearray(value), 2, 100 + number, None)
         for number, (key, value) in enumerate(sent)
     ]
-    arrived = selected(spark.createDataFrame(rows, COLUMNS), own, "fog-a").toArrow()
+    arrived = selected(spark.createDataFrame(rows, COLUMNS), own, own.fogs["fog-a"].topic, ["fog-a"]).toArrow()
     return arrived.filter(pc.is_valid(arrived["n_bytes"]))
 
 
