@@ -31,6 +31,8 @@ OPTIONS: dict[str, dict[str, object]] = {
         "load_examples": False,
         "executor": "fogline.airflow.executor.VigilantLocalExecutor",
         "parallelism": 4,
+        # At Airflow's 30 s the second of two changes would wait for the next parse by the clock.
+        "min_serialized_dag_update_interval": 1,
     },
     "api": {"workers": 1},
     "scheduler": {
