@@ -90,6 +90,7 @@ class Application:
         self._metrics = FogMetrics()
         self._models = ModelCache(environment.cloud, self._metrics.model_bytes.inc)
         self._fogs = [self._assemble(fog) for fog in fogs]
+        self._streams: list[TopicStream] = []
         serve_if_asked(self._metrics.registry, LOG)
         self._fault: str | None = None
 
@@ -136,7 +137,8 @@ class Application:
     def _start(self, session: SparkSession) -> None:
         for topic, fogs in self._by_topic().items():
             writers = [fog.writer for fog in fogs]
-            TopicStream(topic, self._federation, writers, self._desk, self.end).start(session, self._environment.edge)
+            self._streams.append(TopicStream(topic, self._federation, writers, self._desk, self.end))
+            self._streams[-1].start(session, self._environment.edge)
         for fog in self._fogs:
             fog.node.start(self.end)
             totals = fog.parts.state.totals()
@@ -156,7 +158,8 @@ class Application:
 
     def _topic_watch(self) -> TopicWatch:
         folders = {topic: [fog.parts.folder for fog in fogs] for topic, fogs in self._by_topic().items()}
-        return TopicWatch(self._desk, folders, self.end)
+        n_partitions = {stream.topic: n for stream in self._streams if (n := stream.n_partitions)}
+        return TopicWatch(self._desk, folders, n_partitions, self.end)
 
     def _watch(self, session: SparkSession) -> None:
         try:

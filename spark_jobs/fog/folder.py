@@ -72,6 +72,13 @@ class FogFolder(FogPaths):
         if not told.items() <= found.items():
             _replace(self._identity, {**found, **told})
 
+    def first_n_partitions(self, n_partitions: int) -> int:
+        """Return how many partitions the topic had when that mattered first, which is now if it is not noted yet."""
+        found = self._read()
+        if "n_partitions" not in found:
+            _replace(self._identity, {**found, "n_partitions": n_partitions})
+        return int(found.get("n_partitions", n_partitions))
+
     def note_layout(self) -> None:
         """Note that the folder is laid out as this Fogline does it."""
         _replace(self._identity, {**self._read(), "version": LAYOUT})

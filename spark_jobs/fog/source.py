@@ -25,6 +25,9 @@ def records_of(
     topic: str,
     fogs: Collection[str],
     begin: Mapping[int, int | None],
+    *,
+    only: Collection[int] | None = None,
+    all_keys: bool = False,
 ) -> DataFrame:
     """Return the stream of some fogs' records on a topic, as `selected` gives them.
 
@@ -32,12 +35,17 @@ def records_of(
     ----------
     begin
         Where a new query begins by partition; None is the first record that is there.
+    only
+        The partitions to read; None reads all, also those that are added.
+    all_keys
+        Show each record's key.
     """
     starting = {topic: {str(p): EARLIEST if at is None else at for p, at in sorted(begin.items())}}
+    chosen = ("subscribe", topic) if only is None else ("assign", json.dumps({topic: sorted(only)}))
     stream = (
         spark.readStream.format("kafka")
         .options(**kafka_options(config))
-        .option("subscribe", topic)
+        .option(*chosen)
         .option("startingOffsets", json.dumps(starting))
         .option("maxOffsetsPerTrigger", MAX_RECORDS_PER_BATCH)
         .option("includeHeaders", "true")
@@ -47,17 +55,19 @@ def records_of(
         .option("failOnDataLoss", "false")
         .load()
     )
-    return selected(stream, federation, topic, fogs)
+    return selected(stream, federation, topic, fogs, all_keys=all_keys)
 
 
-def selected(stream: DataFrame, federation: Federation, topic: str, fogs: Collection[str]) -> DataFrame:
+def selected(
+    stream: DataFrame, federation: Federation, topic: str, fogs: Collection[str], *, all_keys: bool = False
+) -> DataFrame:
     """Return a topic's records, with what is in them only where they are for some fogs.
 
     Returns
     -------
     DataFrame
         ``partition`` and ``offset`` of each; of the fogs' ``key``, ``value`` (of one above the limit the start),
-        ``n_bytes`` and ``replayed``, which are null of others.
+        ``n_bytes`` and ``replayed``, which are null of others (the key not with ``all_keys``).
     """
     value, n_bytes = functions.col("value"), functions.length("value")
     # Cut here, so that no batch is larger than its number of records allows.
@@ -71,8 +81,10 @@ def selected(stream: DataFrame, federation: Federation, topic: str, fogs: Collec
     }
     is_own = _is_own(federation, topic, fogs)
     # A record that is not there is only missed where all others are seen.
-    shown = [column if is_own is None else functions.when(is_own, column) for column in own.values()]
-    return stream.select("partition", "offset", *(one.alias(name) for name, one in zip(own, shown, strict=True)))
+    shown = dict(own)
+    if is_own is not None:
+        shown = {name: one if all_keys and name == "key" else functions.when(is_own, one) for name, one in own.items()}
+    return stream.select("partition", "offset", *(one.alias(name) for name, one in shown.items()))
 
 
 def _is_own(federation: Federation, topic: str, fogs: Collection[str]) -> Column | None:

@@ -16,6 +16,7 @@ from fogline.kafka.identity import TopicDesk
 from spark_jobs.fog.ingest import BatchWriter
 from spark_jobs.fog.losses import Losses
 from spark_jobs.fog.memory import give_back
+from spark_jobs.fog.placement import Placement, placement_of
 from spark_jobs.fog.planned import Ints, Planned, ends_too_early, lowest, within
 from spark_jobs.fog.routing import Router
 from spark_jobs.fog.source import records_of
@@ -60,11 +61,23 @@ class TopicStream:
         self._checkpoint = SparkCheckpoint(self._writers[0].parts.folder.stream, topic)
         sensors = {writer.parts.name: federation.fogs[writer.parts.name].sensors for writer in self._writers}
         self._router = Router(sensors, federation.warden(topic))
+        self._placement: Placement | None = None
 
     def records(self, session: SparkSession, config: ClientConfig) -> DataFrame:
         """Return the stream of the fogs' records, to be written by `__call__` with the checkpoint `begin` prepares."""
         fogs = [writer.parts.name for writer in self._writers]
-        return records_of(session, config, self._federation, self.topic, fogs, self._begin())
+        partitions = self._desk.partitions(self.topic)
+        folders = [writer.parts.folder for writer in self._writers]
+        self._placement = placement = placement_of(self._federation, self.topic, len(partitions), folders)
+        only = placement.partitions_for(fogs) if placement else None
+        begin = self._begin(partitions if only is None else only)
+        checked = placement is not None
+        return records_of(session, config, self._federation, self.topic, fogs, begin, only=only, all_keys=checked)
+
+    @property
+    def n_partitions(self) -> int | None:
+        """How many partitions the topic must have while it is read, None where more may be added."""
+        return self._placement.n_partitions if self._placement else None
 
     @property
     def checkpoint_folder(self) -> str:
@@ -93,6 +106,7 @@ class TopicStream:
         records = batch.toArrow()
         planned = Planned(self.topic, self._checkpoint.offsets(batch_id - 1), self._checkpoint.offsets(batch_id))
         places = Places(*(np.asarray(records[name], np.int64) for name in ("partition", "offset")))
+        self._check(records)
         first_held = self._asked_once()
         for writer, rows in zip(self._writers, self._router.rows(records), strict=True):
             try:
@@ -103,6 +117,14 @@ class TopicStream:
                 raise
         if records.num_rows > LARGE_BATCH:
             give_back()
+
+    def _check(self, records: pa.Table) -> None:
+        if self._placement is not None:
+            try:
+                self._placement.check(records)
+            except FoglineError as error:
+                self._tell(str(error))
+                raise
 
     def _hand_over(
         self,
@@ -125,9 +147,8 @@ class TopicStream:
         own = records if len(rows) == records.num_rows else records.take(rows)
         writer.write(own, n_lost, planned.ends)
 
-    def _begin(self) -> dict[int, int | None]:
+    def _begin(self, partitions: Sequence[int]) -> dict[int, int | None]:
         """Return where a new query begins, and make room for its checkpoint where the old one leads elsewhere."""
-        partitions = self._desk.partitions(self.topic)
         ends, positions = self._desk.ends(self.topic, partitions), []
         for parts in (writer.parts for writer in self._writers):
             positions.append(parts.state.position(parts.folder.checkpoint_id))

@@ -57,20 +57,26 @@ def _await_topic(consumer: WatchedConsumer, topic: str, ended: threading.Event) 
 
 
 class TopicWatch:
-    """Sees that a topic was made anew while it is read, which Spark passes over.
+    """Sees that a topic was made anew while it is read, or got partitions that are not read; Spark passes over both.
 
     Parameters
     ----------
     folders
         Those of the fogs that read a topic, by its name.
+    n_partitions
+        How many those topics must have whose fogs read only some of them.
     tell
         Told what is wrong; the watch is over then.
     """
 
     def __init__(
-        self, desk: TopicDesk, folders: Mapping[str, Collection[FogFolder]], tell: Callable[[str], None]
+        self,
+        desk: TopicDesk,
+        folders: Mapping[str, Collection[FogFolder]],
+        n_partitions: Mapping[str, int],
+        tell: Callable[[str], None],
     ) -> None:
-        self._desk, self._folders, self._tell = desk, folders, tell
+        self._desk, self._folders, self._n_partitions, self._tell = desk, folders, n_partitions, tell
 
     def run(self, ended: threading.Event) -> None:
         """Look again and again until ``ended`` is set."""
@@ -90,7 +96,7 @@ class TopicWatch:
         Raises
         ------
         FogError
-            One was made anew.
+            One was made anew, or keys lie elsewhere now.
         FoglineError
             The broker does not tell.
         """
@@ -98,3 +104,10 @@ class TopicWatch:
             identity = self._desk.identify(topic)
             for folder in folders:
                 folder.follow(identity)
+        for topic, wanted in self._n_partitions.items():
+            found = len(self._desk.partitions(topic))
+            if found != wanted:
+                raise FogError(
+                    f"{topic} has {found} partitions now and had {wanted}, so keys lie by both numbers; start the fogs "
+                    "again: they then read all of them"
+                )

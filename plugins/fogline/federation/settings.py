@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, Field, StringConstraints, field_validator, m
 
 from fogline.canonical import canonical_json, sha256_hex
 from fogline.federation.reading_rules import FieldRule, Positive, ReadingRules, Section, check_keys
+from fogline.partitioners import Partitioner
 from fogline.versions import MAIN
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=100)]
@@ -22,6 +23,12 @@ class Fog(Section):
 
     sensors: tuple[Name, ...] = Field(min_length=1)
     topic: Name = "sensor-data"
+
+
+class TopicRules(Section):
+    """How a topic's producers place keys; with null a key may lie in any partition, so fogs read all."""
+
+    partitioner: Partitioner | None = None
 
 
 class Target(Section):
@@ -208,6 +215,7 @@ class Federation(Specification):
     alerts: Alerts | None = None
     initialise: Initialise
     aggregation: Literal["spark-submit", "spark-connect"] = "spark-submit"
+    topics: dict[Name, TopicRules] = Field(default_factory=dict)
     branch: BranchName = MAIN
     begins_at: str | None = None
 
@@ -216,6 +224,18 @@ class Federation(Specification):
         if isinstance(self.round.quorum, int) and self.round.quorum > len(self.fogs):
             raise ValueError(f"quorum {self.round.quorum} is above the {len(self.fogs)} fogs; lower it")
         return self
+
+    @model_validator(mode="after")
+    def _topics_are_read(self) -> Self:
+        read = sorted({fog.topic for fog in self.fogs.values()})
+        for topic in self.topics:
+            if topic not in read:
+                raise ValueError(f"topics.{topic}: no fog reads it; they read {', '.join(read)}")
+        return self
+
+    def partitioner(self, topic: str) -> Partitioner | None:
+        """Return the declared partitioner of a topic."""
+        return self.topics[topic].partitioner if topic in self.topics else None
 
     @property
     def quorum(self) -> int:
