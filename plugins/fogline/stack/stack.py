@@ -125,13 +125,13 @@ class Stack:
         self.supervisor.start(parts.programs(separate=separate), self.environment())
 
     def _start_all(self, producer: bool) -> bool:
-        started = self._start(EARLY)
+        names = [state.name for state in self.supervisor.states()]
+        started = self._start(name for name in names if name in EARLY)
         with self._step("Kafka and Postgres"):
             self.ready.servers(SERVERS)
         with self._step("topics, ledger and Airflow's database"):
             self._fill()
-        names = [state.name for state in self.supervisor.states() if state.name not in SERVERS]
-        rest = [name for name in names if producer or name != PRODUCER]
+        rest = [name for name in names if name not in SERVERS and (producer or name != PRODUCER)]
         started += self._start(rest)
         with self._step("Spark Connect and Airflow"):
             self.ready.listeners()
