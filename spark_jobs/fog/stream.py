@@ -64,7 +64,7 @@ class TopicStream:
         self._placement: Placement | None = None
 
     def records(self, session: SparkSession, config: ClientConfig) -> DataFrame:
-        """Return the stream of the fogs' records, to be written by `__call__` with the checkpoint `begin` prepares."""
+        """Return the stream of the fogs' records, to be written by `__call__`, with `checkpoint_folder`."""
         fogs = [writer.parts.name for writer in self._writers]
         partitions = self._desk.partitions(self.topic)
         folders = [writer.parts.folder for writer in self._writers]

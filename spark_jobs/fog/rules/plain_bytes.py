@@ -39,19 +39,14 @@ class PlainBytes:
         """How many quotes each has, shape ``(n,)``."""
         return self._count(self._bytes == _QUOTE)
 
-    def may_be_one_object(self) -> Mask:
-        """Tell which begin and end as one flat JSON object of plain signs: ASCII, without an escape or a line's end."""
+    def may_be_an_object(self) -> Mask:
+        """Tell which begin and end as a JSON object and have plain signs alone: ASCII, no escape, no line's end."""
         starts, ends = self._bounds[:-1], self._bounds[1:]
         plain: Mask = ends - starts >= 2
         if self._values.null_count:
             plain &= np.asarray(self._values.is_valid())
         at = np.flatnonzero(plain)
         plain[at] = (self._bytes[starts[at]] == _OPENING) & (self._bytes[ends[at] - 1] == _CLOSING)
-        for brace in (_OPENING, _CLOSING):
-            found = self._bytes == brace
-            # As many as records that have one where it belongs, and all have: each has one.
-            if not plain.all() or np.count_nonzero(found) != len(plain):
-                plain &= self._count(found) == 1
         # Below the first plain sign it wraps around, to above.
         odd = (self._bytes - np.uint8(_FIRST_PLAIN) >= _N_PLAIN) | (self._bytes == _ESCAPE)
         if odd.any():

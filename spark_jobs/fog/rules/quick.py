@@ -1,7 +1,7 @@
 """Reads what is plainly right in a batch, whole columns at once; the rules decide on everything else, one by one.
 
-A record is plainly right if no rule could find anything in it: one flat JSON object of ASCII without an escape, in
-which each quote belongs to a declared key, to the sensor or to the time, so that nothing is there twice or under
+A record is plainly right if no rule could find anything in it: a JSON object of ASCII on one line without an escape,
+in which each quote belongs to a declared key, to the sensor or to the time, so that nothing is there twice or under
 another name; its sensor is its key and the fog's own, its time is ISO 8601 within the range, and so are its numbers.
 """
 
@@ -106,7 +106,7 @@ class QuickReader:
         values: Any = records["value"].combine_chunks()
         raw = PlainBytes(values)
         sizes = np.asarray(records["n_bytes"], np.int64)
-        rows = np.flatnonzero(raw.may_be_one_object() & (sizes <= self._max_bytes))
+        rows = np.flatnonzero(raw.may_be_an_object() & (sizes <= self._max_bytes))
         if len(rows) < N_AT_LEAST:
             return
         for part in (rows, *_split(rows)):
@@ -120,7 +120,7 @@ class QuickReader:
         """Return the columns of some records; None where one of them can't be read."""
         try:
             found: list[Any] = self._decode(raw.lines(rows))
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return None
         if len(found) != len(rows):
             return None

@@ -116,6 +116,7 @@ SLY = [
     b'{"sensor_id":"s1","event_time":"2026-01-01T10:00Z","power":2}',
     b'{"sensor_id":"s1","event_time":"2026-01-01T10:00:00.1+01","power":2}',
     b'{"sensor_id":"s1","event_time":"2026-01-01T10:00:00","power":2}',
+    b'{"sensor_id":"s1","event_time":"2026-01-01T10:00:00Z","wind":1,"power":2,"deep":' + b"[" * 10_000 + b"}",
     b"{}",
     b"",
 ]
