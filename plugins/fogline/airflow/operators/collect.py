@@ -53,7 +53,7 @@ class CollectAnswers(FederationTask, BaseSensorOperator):
         raise NotImplementedError
 
     def poke(self, context: Any) -> PokeReturnValue:
-        """Collect for some seconds; the XCom of the last poke is the sealed plan's id."""
+        """Collect for some seconds; there is no XCom, since who goes on asks the ledger."""
         with airflow_failures():
             services, federation, dag_run_id = open_services(), self.federation, run_id_of(context)
             state = self.plan_of(services, federation, dag_run_id)
@@ -69,7 +69,7 @@ class CollectAnswers(FederationTask, BaseSensorOperator):
                 return PokeReturnValue(is_done=False)
             log_lines(self.log, _verdict_table(services, state))
             self.on_sealed(services, federation, dag_run_id, seal)
-        return PokeReturnValue(is_done=True, xcom_value=seal.plan.plan_id)
+        return PokeReturnValue(is_done=True)
 
     def announced(self, services: Services, key: PlanKey, dag_run_id: str, task: str) -> PlanState:
         """Return the run's newest plan of a purpose.

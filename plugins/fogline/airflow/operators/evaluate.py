@@ -59,7 +59,7 @@ class AnnounceEvaluation(FederationOperator):
 
 
 class CollectScores(CollectAnswers):
-    """Collect the fogs' scores and show them; the XCom of ``metrics`` holds the totals."""
+    """Collect the fogs' scores and show them."""
 
     def plan_of(self, services: Services, federation: Federation, dag_run_id: str) -> PlanState:
         """Return the run's evaluation plan."""

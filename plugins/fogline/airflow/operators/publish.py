@@ -60,7 +60,8 @@ class PublishGlobalModel(FederationOperator):
         """Publish, compare with what is on the chain, or record the refusal."""
         federation, run_id = self.federation, run_id_of(context)
         with airflow_failures():
-            publication = publish_candidate(open_services(), federation, run_id, _refusal(context))
+            refusal = _refusal(context) if APPROVAL_TASK in self.upstream_task_ids else None
+            publication = publish_candidate(open_services(), federation, run_id, refusal)
         if publication.outcome == "refused":
             ended = AirflowSkipException if federation.promotion.on_refusal == "skip" else AirflowFailException
             self.log.warning("Refused: %s. %s stays the global model", publication.reason, publication.model.name)
