@@ -16,6 +16,8 @@ from tests.support.mongo import Mongo
 from tests.support.stacks import JANUARY_READINGS, fresh_stack, january_federation
 
 N_LANES = 2
+# Of the tests that need no whole stack, those that make the two lanes equally long.
+BESIDE_THE_STACK = ("test_a_day_of_faults.py", "test_kafka_as_it_is.py")
 # It tells each closed connection, also after pytest has closed the log.
 logging.getLogger("py4j").setLevel(logging.WARNING)
 
@@ -32,7 +34,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put tests that change what the others start from behind them, and mark the lane of the long ones on the stack."""
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
     for item in items:
-        if {"session_stack", "stack"} <= set(getattr(item, "fixturenames", ())):
+        on_the_stack = {"session_stack", "stack"} <= set(getattr(item, "fixturenames", ()))
+        if on_the_stack or item.path.name in BESIDE_THE_STACK:
             item.add_marker("long_lane")
 
 
