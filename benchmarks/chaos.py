@@ -27,8 +27,8 @@ from tests.support.farm import Farm
 from tests.support.in_process import undisturbed_digests
 from tests.support.stacks import fresh_stack, january_federation
 
-# A round takes about ten seconds; a kill falls into it, or between it and the next.
-LONGEST_WAIT_S = 12.0
+# A round takes about six seconds; a kill falls into it, or between it and the next.
+LONGEST_WAIT_S = 6.0
 ROUND_DEADLINE_S = 900
 
 
