@@ -6,23 +6,22 @@ store, at the path that the log and the XCom give.
 
 from airflow.sdk import DAG
 
-from fogline.airflow.dags.settings import dag_settings
+from fogline.airflow.dags.settings import federation_dag
 from fogline.airflow.dags.sources import FederationSource
 from fogline.airflow.forms import compare_form
 from fogline.airflow.operators.branches import CompareBranches
-from fogline.dag_ids import COMPARE_BRANCHES, dag_id
+from fogline.dag_ids import COMPARE_BRANCHES
 
 
 def build(source: FederationSource) -> DAG:
     """Return the DAG that compares two branches."""
-    federation = source.federation
-    with DAG(
-        dag_id=dag_id(COMPARE_BRANCHES, federation.federation),
-        description=f"Compare two branches: {federation.description}",
-        doc_md=__doc__,
-        schedule=None,
+    with federation_dag(
+        COMPARE_BRANCHES,
+        source,
+        "Compare two branches",
+        "branches",
+        doc=__doc__,
         params=compare_form(source.branches),
-        **dag_settings(federation, "branches"),
     ) as dag:
         CompareBranches(task_id="compare_branches", federation_file=source.file)
     return dag

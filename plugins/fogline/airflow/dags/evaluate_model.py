@@ -6,23 +6,23 @@ R² per fog and for all fogs together.
 
 from airflow.sdk import DAG
 
-from fogline.airflow.dags.settings import LONGEST_DEADLINE, dag_settings
+from fogline.airflow.dags.settings import LONGEST_DEADLINE, federation_dag
 from fogline.airflow.dags.sources import FederationSource
 from fogline.airflow.forms import evaluation_form
 from fogline.airflow.operators.evaluate import AnnounceEvaluation, CollectScores
-from fogline.dag_ids import EVALUATE, dag_id
+from fogline.dag_ids import EVALUATE
 
 
 def build(source: FederationSource) -> DAG:
     """Return the DAG that scores a version."""
     federation = source.federation
-    with DAG(
-        dag_id=dag_id(EVALUATE, federation.federation),
-        description=f"Score a model: {federation.description}",
-        doc_md=__doc__,
-        schedule=None,
+    with federation_dag(
+        EVALUATE,
+        source,
+        "Score a model",
+        "evaluation",
+        doc=__doc__,
         params=evaluation_form(federation),
-        **dag_settings(federation, "evaluation"),
     ) as dag:
         announce = AnnounceEvaluation(task_id="announce_evaluation", federation_file=source.file)
         collect = CollectScores(task_id="collect_scores", federation_file=source.file, timeout=LONGEST_DEADLINE)

@@ -18,7 +18,7 @@ import datetime as dt
 from airflow.sdk import DAG
 
 from fogline.airflow.assets import models_of
-from fogline.airflow.dags.settings import alerts_of, dag_settings, sensor_time
+from fogline.airflow.dags.settings import alerts_of, federation_dag, sensor_time
 from fogline.airflow.dags.sources import FederationSource
 from fogline.airflow.forms import round_form
 from fogline.airflow.operators.aggregate import aggregate_weights
@@ -27,19 +27,20 @@ from fogline.airflow.operators.collect import CollectWeights
 from fogline.airflow.operators.evaluate import EvaluateCandidate
 from fogline.airflow.operators.publish import APPROVAL_TASK, ApproveCandidate, PublishGlobalModel
 from fogline.airflow.timetable import FederationTimetable
-from fogline.dag_ids import ROUND, dag_id
+from fogline.dag_ids import ROUND
 
 
 def build(source: FederationSource) -> DAG:
     """Return the DAG that runs rounds of a branch."""
     federation = source.federation
-    with DAG(
-        dag_id=dag_id(ROUND, federation.federation, federation.branch),
-        description=f"A federated round: {federation.description}",
-        doc_md=__doc__,
+    with federation_dag(
+        ROUND,
+        source,
+        "A federated round",
+        "round",
+        doc=__doc__,
         schedule=FederationTimetable(federation.start, federation.interval, federation.schedule == "live"),
         params=round_form(federation),
-        **dag_settings(federation, "round"),
         **alerts_of(federation),
     ) as dag:
         waits = sensor_time(federation.round.deadline_s)

@@ -8,23 +8,23 @@ nothing.
 from airflow.sdk import DAG
 
 from fogline.airflow.assets import models_of
-from fogline.airflow.dags.settings import LONGEST_DEADLINE, dag_settings
+from fogline.airflow.dags.settings import LONGEST_DEADLINE, federation_dag
 from fogline.airflow.dags.sources import FederationSource
 from fogline.airflow.forms import initialise_form
 from fogline.airflow.operators.initialise import AnnounceStatistics, CollectStatistics, PublishFirstModel
-from fogline.dag_ids import INITIALISE, dag_id
+from fogline.dag_ids import INITIALISE
 
 
 def build(source: FederationSource) -> DAG:
     """Return the DAG that makes version 0."""
     federation = source.federation
-    with DAG(
-        dag_id=dag_id(INITIALISE, federation.federation),
-        description=f"Scaler and first weights: {federation.description}",
-        doc_md=__doc__,
-        schedule=None,
+    with federation_dag(
+        INITIALISE,
+        source,
+        "Scaler and first weights",
+        "initialise",
+        doc=__doc__,
         params=initialise_form(federation),
-        **dag_settings(federation, "initialise"),
     ) as dag:
         announce = AnnounceStatistics(task_id="announce_statistics", federation_file=source.file)
         collect = CollectStatistics(task_id="collect_statistics", federation_file=source.file, timeout=LONGEST_DEADLINE)

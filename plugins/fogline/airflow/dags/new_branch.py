@@ -6,23 +6,23 @@ train the branch. `main` is not touched.
 
 from airflow.sdk import DAG
 
-from fogline.airflow.dags.settings import dag_settings
+from fogline.airflow.dags.settings import federation_dag
 from fogline.airflow.dags.sources import FederationSource
 from fogline.airflow.forms import new_branch_form
 from fogline.airflow.operators.branches import BeginBranch
-from fogline.dag_ids import NEW_BRANCH, dag_id
+from fogline.dag_ids import NEW_BRANCH
 
 
 def build(source: FederationSource) -> DAG:
     """Return the DAG that begins branches."""
     federation = source.federation
-    with DAG(
-        dag_id=dag_id(NEW_BRANCH, federation.federation),
-        description=f"Begin a branch: {federation.description}",
-        doc_md=__doc__,
-        schedule=None,
+    with federation_dag(
+        NEW_BRANCH,
+        source,
+        "Begin a branch",
+        "branches",
+        doc=__doc__,
         params=new_branch_form(list(federation.fogs)),
-        **dag_settings(federation, "branches"),
     ) as dag:
         BeginBranch(task_id="write_branch_file", federation_file=source.file)
     return dag

@@ -11,21 +11,22 @@ import datetime as dt
 from airflow.sdk import DAG, AssetAny
 
 from fogline.airflow.assets import model_asset
-from fogline.airflow.dags.settings import dag_settings
+from fogline.airflow.dags.settings import federation_dag
 from fogline.airflow.dags.sources import FederationSource
 from fogline.airflow.operators.history import CatchUpHistory
-from fogline.dag_ids import RECORD_HISTORY, dag_id
+from fogline.dag_ids import RECORD_HISTORY
 
 
 def build(source: FederationSource) -> DAG:
     """Return the DAG that keeps the models' history."""
     federation = source.federation
-    with DAG(
-        dag_id=dag_id(RECORD_HISTORY, federation.federation),
-        description=f"Keep the models' history: {federation.description}",
-        doc_md=__doc__,
+    with federation_dag(
+        RECORD_HISTORY,
+        source,
+        "Keep the models' history",
+        "history",
+        doc=__doc__,
         schedule=AssetAny(*(model_asset(federation.federation, branch) for branch in source.branches)),
-        **dag_settings(federation, "history"),
     ) as dag:
         # The store may be restarting: about half an hour until the run is given up.
         CatchUpHistory(

@@ -1,12 +1,15 @@
-"""Settings that every DAG of a federation has."""
+"""Make a DAG with the settings that every DAG of a federation has."""
 
 import datetime as dt
 from typing import Any
 
+from airflow.sdk import DAG
 from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from fogline.airflow.alerts import FailedRound, tell_of_late_round
+from fogline.airflow.dags.sources import FederationSource
+from fogline.dag_ids import dag_id
 from fogline.federation import Federation
 
 TASK_TIME = dt.timedelta(minutes=30)
@@ -14,13 +17,25 @@ TASK_TIME = dt.timedelta(minutes=30)
 LONGEST_DEADLINE = dt.timedelta(days=1)
 
 
-def dag_settings(federation: Federation, kind: str) -> dict[str, Any]:
-    """Return the settings that every DAG of a federation has."""
-    return {
+def federation_dag(kind: str, source: FederationSource, title: str, tag: str, *, doc: str | None, **own: Any) -> DAG:
+    """Return a DAG of a federation or branch, with the settings that each has.
+
+    Parameters
+    ----------
+    kind
+        Begins its id; see `fogline.dag_ids`.
+    title, doc
+        What it does, in some words and in full.
+    own
+        Airflow's arguments for this DAG alone; without a ``schedule`` it runs by hand.
+    """
+    federation = source.federation
+    settings: dict[str, Any] = {
+        "schedule": None,
         "start_date": federation.start,
         "catchup": False,
         "max_active_runs": 1,
-        "tags": ["fogline", federation.federation, federation.branch, kind],
+        "tags": ["fogline", federation.federation, federation.branch, tag],
         "default_args": {
             "owner": federation.owner,
             "execution_timeout": TASK_TIME,
@@ -31,6 +46,12 @@ def dag_settings(federation: Federation, kind: str) -> dict[str, Any]:
             "max_retry_delay": dt.timedelta(minutes=2),
         },
     }
+    return DAG(
+        dag_id=dag_id(kind, federation.federation, federation.branch),
+        description=f"{title}: {federation.description}",
+        doc_md=doc,
+        **{**settings, **own},
+    )
 
 
 def alerts_of(federation: Federation) -> dict[str, Any]:
