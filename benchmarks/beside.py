@@ -1,4 +1,4 @@
-"""What a round is set beside: the start of a JVM for the smallest Spark job, and NVFlare's POC on the same readings."""
+"""Measure what a round is set beside: the smallest Spark job with its JVM, and NVFlare's POC on the same readings."""
 
 import json
 import statistics

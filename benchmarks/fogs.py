@@ -1,4 +1,4 @@
-"""What many fogs in one application cost: beside one fog with all sensors, and with nothing to do.
+"""Measure what many fogs in one application cost: beside one fog with all sensors, and with nothing to do.
 
 ``./fogline run python benchmarks/fogs.py [--fogs 20] [--readings 280000] [--every 600] [--idle-fogs 28]``, with the
 broker up. Both sides are the fog node as it runs, by ``spark-submit --master local[1]`` with the environment's Spark

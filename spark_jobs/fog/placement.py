@@ -1,4 +1,4 @@
-"""Which partitions of a topic fogs must read, where the federation's file declares how its producers place keys."""
+"""Tell which partitions of a topic fogs must read, where the federation declares how its producers place keys."""
 
 import logging
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""What Spark planned for a batch, and which part of it is still new to a fog; pure."""
+"""Tell what Spark planned for a batch, and which part of it is still new to a fog; pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which fog of an application each record of a topic is for."""
+"""Route each record of a topic to its fog of an application."""
 
 import itertools
 from collections.abc import Mapping, Sequence

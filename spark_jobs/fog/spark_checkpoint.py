@@ -1,4 +1,4 @@
-"""What Spark's checkpoint of a topic's query says; by its files as Spark 4.2 writes them."""
+"""Read what Spark's checkpoint of a topic's query says; by its files as Spark 4.2 writes them."""
 
 import json
 import shutil

@@ -29,18 +29,17 @@ class FederationBundle(LocalDagBundle):
 
         Only the DAG processor calls it; the first time it also imports what the parsers need.
         """
-        files = stamps_of(map(str, federations_folder().glob("*.yaml")))
-        if not self._modules:
+        is_first = not self._modules
+        if is_first:
             preload(DAGS)
-            has_changed = False
-        else:
-            has_changed = files != self._files or stamps_of(self._modules) != self._modules
+            self._modules = stamps()
+        files, modules = stamps_of(map(str, federations_folder().glob("*.yaml"))), stamps_of(self._modules)
+        has_changed = not is_first and (files, modules) != (self._files, self._modules)
         # Once more with the next call: Airflow drops a request for a file that is being parsed at the moment, and that
         # parse may have begun before the change.
         if has_changed or self._is_due:
             self._request_parse()
-        self._files, self._is_due = files, has_changed
-        self._modules = stamps_of(self._modules) or stamps()
+        self._files, self._modules, self._is_due = files, modules, has_changed
 
     def _request_parse(self) -> None:
         # Here, not above: tasks import this module too, and have no database.

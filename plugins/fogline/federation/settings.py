@@ -26,7 +26,7 @@ class Fog(Section):
 
 
 class TopicRules(Section):
-    """How a topic's producers place keys; with null a key may lie in any partition, so fogs read all."""
+    """Declares how a topic's producers place keys; with null a key may lie in any partition, so fogs read all."""
 
     partitioner: Partitioner | None = None
 
